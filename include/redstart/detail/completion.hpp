@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// The boundary between an operation on its way and whoever waits for it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "redstart/reply.hpp"
+
+namespace redstart::detail {
+
+/// What is known about an operation when it ends, for the text of its error.
+class operation_context {
+ public:
+  /// `GET camera:1:status on redis://localhost:6379/0`
+  [[nodiscard]] virtual std::string describe() const = 0;
+  /// One sentence on what to try when Redis answers with `error_text`; may be empty.
+  [[nodiscard]] virtual std::string advise(std::string_view error_text) const = 0;
+
+ protected:
+  ~operation_context() = default;
+};
+
+/// From where a completion is called.
+enum class completion_site {
+  loop,    ///< inside the client's executor, outside of every critical section: a handler of that executor runs at once
+  caller,  ///< inside a call of the user's: every handler is posted
+};
+
+/// Whoever waits for an operation: decodes replies and calls the user's handler once. Lives in the operation's own
+/// storage when it fits there.
+///
+/// Exactly one of `answer`, `fail` and `discard` is called, once, last; it destroys the completion before the handler runs.
+/// Neither throws: what a handler throws is posted to the client's executor, to leave it through `run()`.
+class completion {
+ public:
+  completion() = default;
+  completion(const completion&) = delete;
+  completion& operator=(const completion&) = delete;
+
+  /// A reply of a request with several, not its last one.
+  virtual void collect(reply_view reply) noexcept = 0;
+  /// The last reply, for most requests the only one.
+  virtual void answer(reply_view reply, const operation_context& context) noexcept = 0;
+  /// No reply will come, or none that may be used.
+  virtual void fail(std::exception_ptr failure, completion_site site) noexcept = 0;
+  /// The executor is gone, and nobody can be told: destroys the completion and its handler.
+  virtual void discard() noexcept = 0;
+
+ protected:
+  virtual ~completion() = default;
+};
+
+/// Whatever carries an operation, seen from a cancellation slot.
+class cancel_target {
+ public:
+  /// The caller no longer wants operation `id`, which was made at `op`. Does nothing when that one has ended meanwhile:
+  /// ids are never reused, and `op` may be looked at as long as the target lives. Safe from any thread; the waiter's
+  /// handler is posted.
+  virtual void cancel(void* op, std::uint64_t id) noexcept = 0;
+  /// Keeps the target alive for a cancellation handler.
+  virtual std::shared_ptr<cancel_target> keep_alive() = 0;
+
+ protected:
+  ~cancel_target() = default;
+};
+
+/// Names one operation for good.
+struct operation_ref {
+  cancel_target& target;
+  void* op;
+  std::uint64_t id;
+};
+
+/// Makes a completion where it is told to: how a handler of any type crosses into the compiled library.
+class completion_maker {
+ public:
+  completion_maker(std::size_t bytes, std::size_t aligned) noexcept : size(bytes), alignment(aligned) {}
+
+  const std::size_t size;
+  const std::size_t alignment;
+
+  /// Constructs it at `where`, for the operation `self`; moves the handler out of the maker. `on_heap` completions free
+  /// `where` themselves.
+  virtual completion* make(void* where, bool on_heap, const operation_ref& self) = 0;
+
+ protected:
+  ~completion_maker() = default;
+};
+
+}  // namespace redstart::detail

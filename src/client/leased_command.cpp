@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "client/leased_command.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include "net/clock.hpp"
+#include "redstart/error.hpp"
+
+namespace redstart::detail {
+
+// Hands the answer on, after the connection went back: the user's next command may want it.
+class leased_command::forwarding final : public completion {
+ public:
+  explicit forwarding(std::shared_ptr<leased_command> owner) : owner_(std::move(owner)) {}
+  void collect(reply_view) noexcept override {}
+  void answer(reply_view reply, const operation_context& context) noexcept override {
+    const auto owner = take_owner();
+    owner->lease_.give_back();
+    if (completion* waiter = owner->take_waiter()) waiter->answer(reply, context);
+  }
+  void fail(std::exception_ptr failure, completion_site site) noexcept override {
+    const auto owner = take_owner();
+    // Under its lock the connection cannot be given back; the lease ends with the owner.
+    owner->lease_.taint();
+    if (completion* waiter = owner->take_waiter()) waiter->fail(std::move(failure), site);
+  }
+  void discard() noexcept override {
+    const auto owner = take_owner();
+    if (completion* waiter = owner->take_waiter()) waiter->discard();
+  }
+
+ private:
+  std::shared_ptr<leased_command> take_owner() noexcept {
+    auto owner = std::move(owner_);
+    this->~forwarding();
+    return owner;
+  }
+  std::shared_ptr<leased_command> owner_;
+};
+
+class leased_command::forwarding_maker final : public completion_maker {
+ public:
+  explicit forwarding_maker(std::shared_ptr<leased_command> owner)
+      : completion_maker(sizeof(forwarding), alignof(forwarding)), owner_(std::move(owner)) {}
+  completion* make(void* where, bool, const operation_ref&) override { return ::new (where) forwarding(owner_); }
+
+ private:
+  std::shared_ptr<leased_command> owner_;
+};
+
+leased_command::leased_command(const net::strand& on, std::shared_ptr<net::lease_pool> pool, any_command&& command,
+                               std::chrono::nanoseconds patience)
+    : strand_(on), pool_(std::move(pool)), command_(std::move(command)), patience_(patience) {}
+
+leased_command::~leased_command() {
+  if (waiter_) waiter_->discard();
+}
+
+void leased_command::start(const net::strand& on, std::shared_ptr<net::lease_pool> pool, any_command&& command,
+                           std::chrono::nanoseconds patience, completion_maker& maker) {
+  const auto self = std::make_shared<leased_command>(on, std::move(pool), std::move(command), patience);
+  void* where = ::operator new(maker.size, std::align_val_t{maker.alignment});
+  try {
+    self->waiter_ = maker.make(where, true, {*self, self.get(), 1});
+  } catch (...) {
+    ::operator delete(where, std::align_val_t{maker.alignment});
+    throw;
+  }
+  asio::co_spawn(on, run(self), asio::detached);
+}
+
+asio::awaitable<void> leased_command::run(std::shared_ptr<leased_command> self) {
+  std::exception_ptr failure;
+  try {
+    self->lease_ = co_await self->pool_->borrow(net::deadline_after(self->patience_));
+    bool wanted = false;
+    {
+      const std::lock_guard lock(self->mutex_);
+      wanted = self->waiter_ != nullptr;
+    }
+    if (wanted) {
+      forwarding_maker maker(self);
+      self->lease_->submit(std::move(self->command_.command), self->options(), maker);
+    } else {
+      self->lease_.give_back();
+    }
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  if (!failure) co_return;
+  if (completion* waiter = self->take_waiter()) waiter->fail(failure, completion_site::loop);
+}
+
+net::submit_options leased_command::options() const noexcept {
+  const bool for_ever = command_.block_time.count() == 0;
+  return {.timeout = for_ever ? std::chrono::nanoseconds::max() : patience_ + command_.block_time, .blocks = true};
+}
+
+completion* leased_command::take_waiter() noexcept {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(waiter_, nullptr);
+}
+
+void leased_command::cancel(void*, std::uint64_t) noexcept {
+  completion* waiter = take_waiter();
+  if (!waiter) return;
+  waiter->fail(std::make_exception_ptr(cancelled(command_.command.description() + ": cancelled by its caller", true)),
+               completion_site::caller);
+  // The server still waits for it: the connection is closed, which ends that too.
+  asio::post(strand_, [self = shared_from_this()] { self->lease_.give_back(); });
+}
+
+}  // namespace redstart::detail

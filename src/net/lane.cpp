@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: MIT
+#include "net/lane.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/consign.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include "core/error_reply.hpp"
+#include "net/clock.hpp"
+#include "redstart/error.hpp"
+
+namespace redstart::net {
+
+namespace {
+
+std::string milliseconds(std::chrono::nanoseconds time) {
+  return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
+}
+
+}  // namespace
+
+// What an error says of an operation.
+class lane::context final : public detail::operation_context {
+ public:
+  context(const lane& on, const core::operation& op) : on_(on), op_(op) {}
+  [[nodiscard]] std::string describe() const override {
+    return op_.request.description() + " on " + on_.options_->display;
+  }
+  [[nodiscard]] std::string advise(std::string_view error_text) const override {
+    return std::string(core::advice(error_text));
+  }
+
+ private:
+  const lane& on_;
+  const core::operation& op_;
+};
+
+lane::lane(strand on, std::shared_ptr<const shared_options> options, after_loss policy)
+    : strand_(std::move(on)),
+      options_(std::move(options)),
+      policy_(policy),
+      phase_changed_(strand_),
+      line_(options_->line, options_->random, core::time_point::clock::now()),
+      liveness_(options_->health_check_interval, options_->liveness_timeout, core::time_point::clock::now()),
+      timer_(strand_),
+      pause_(strand_) {}
+
+lane::~lane() { discard_all(); }
+
+// Without an executor nobody can be told. Their handlers must go all the same: they may own what owns this lane.
+void lane::discard_all() noexcept {
+  core::ended_list ended;
+  {
+    const std::lock_guard lock(mutex_);
+    accepting_ = false;
+    line_.lost(true, core::operation_end::shut_down, ended);
+  }
+  while (core::operation* op = ended.pop_front()) {
+    if (detail::completion* waiter = std::exchange(op->waiter, nullptr)) waiter->discard();
+    if (op->state == core::operation_state::idle) pool_.put(*op);
+  }
+}
+
+// --- Connecting ---------------------------------------------------------------------------------------------------------
+
+asio::awaitable<void> lane::open(unsigned attempts) {
+  const auto self = shared_from_this();
+  set_phase(phase_type::opening);
+  try {
+    co_await connect({attempts, true});
+  } catch (...) {
+    set_phase(phase_type::closed);
+    throw;
+  }
+  set_phase(phase_type::running);
+  stop_ = std::make_shared<asio::cancellation_signal>();
+  asio::co_spawn(strand_, keep(self),
+                 asio::consign(asio::bind_cancellation_slot(stop_->slot(), asio::detached), stop_));
+}
+
+void lane::set_phase(phase_type phase) {
+  phase_ = phase;
+  phase_changed_.notify_all();
+}
+
+asio::awaitable<void> lane::closed() {
+  const auto self = shared_from_this();
+  while (phase_ != phase_type::closed) co_await phase_changed_.wait();
+}
+
+asio::awaitable<void> lane::connect(persistence allowed) {
+  core::backoff backoff(options_->line.backoff_initial, options_->line.backoff_max, options_->random);
+  const auto begin = core::time_point::clock::now();
+  const std::string& where = options_->display;
+  for (unsigned tried = 1;; ++tried) {
+    std::string failure;
+    bool give_up = allowed.most != 0 && tried >= allowed.most;
+    std::unique_ptr<connection> opened;
+    try {
+      opened = co_await connection::open(strand_, options_->connection);
+    } catch (const config_error&) {
+      throw;
+    } catch (const login_refused& e) {
+      failure = e.what();
+      give_up = give_up || allowed.give_up_when_refused;
+    } catch (const error& e) {
+      failure = e.what();
+    }
+    if (stopping()) throw cancelled("connecting to " + where + " was cancelled: the client was disconnected");
+    if (opened) {
+      adopt(std::move(opened));
+      co_return;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      last_error_ = failure;
+    }
+    const auto spent = core::time_point::clock::now() - begin;
+    if (give_up) {
+      throw connection_error("no connection to " + where + " after " + std::to_string(tried) +
+                             (tried == 1 ? " try in " : " tries in ") + milliseconds(spent) + ": " + failure);
+    }
+    const auto wait = backoff.next();
+    log(log_level::warning, "no connection to " + where + ": " + failure + "; next try in " + milliseconds(wait));
+    pause_.expires_after(wait);
+    error_code interrupted;
+    co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
+    if (stopping()) throw cancelled("connecting to " + where + " was cancelled: the client was disconnected");
+  }
+}
+
+void lane::adopt(std::unique_ptr<connection> opened) {
+  connection_ = std::move(opened);
+  broken_.clear();
+  broke_protocol_ = doubted_ = write_blocked_ = false;
+  liveness_ =
+      core::liveness(options_->health_check_interval, options_->liveness_timeout, core::time_point::clock::now());
+  {
+    const std::lock_guard lock(mutex_);
+    ++connects_;
+    accepting_ = true;
+    last_error_.clear();
+    line_.opened();
+  }
+  log(log_level::info, "connected to " + options_->display);
+  service();
+  if (on_change_) on_change_(true);
+}
+
+asio::awaitable<void> lane::keep(std::shared_ptr<lane> self) {
+  // When the executor is destroyed this frame goes without reaching its end.
+  struct discard_at_destruction {
+    lane* of;
+    ~discard_at_destruction() {
+      if (of) of->discard_all();
+    }
+  } guard{self.get()};
+
+  while (!self->stopping()) {
+    std::string why;
+    try {
+      why = co_await self->serve();
+    } catch (const std::exception& e) {
+      why = e.what();  // no memory for a reply, or closed
+    }
+    const bool again = !self->stopping() && self->policy_ == after_loss::reconnect;
+    self->lose(why, !again);
+    if (!again) break;
+    try {
+      co_await self->connect({0, false});
+    } catch (const std::exception& e) {
+      // Closed meanwhile, or a file of the TLS configuration is gone: nobody must wait for this lane any more.
+      self->lose(e.what(), true);
+      break;
+    }
+  }
+  guard.of = nullptr;
+  self->set_phase(phase_type::closed);
+}
+
+void lane::close() {
+  if (stopping()) return;
+  const bool running = phase_ == phase_type::running;
+  set_phase(phase_type::closing);
+  {
+    const std::lock_guard lock(mutex_);
+    accepting_ = false;
+  }
+  pause_.cancel();
+  timer_.cancel();
+  timer_due_ = core::time_point::max();
+  if (connection_) connection_->close();
+  if (running) stop_->emit(asio::cancellation_type::terminal);
+  // Posted: this may be called from a handler that an operation of this lane is completing.
+  asio::post(strand_, [self = shared_from_this()] { self->lose("the client was disconnected", true); });
+}
+
+void lane::abandon_connection(const std::string& why) { break_connection(why); }
+
+void lane::break_connection(const std::string& why, bool protocol) {
+  if (!connection_ || !broken_.empty()) return;
+  broken_ = why;
+  broke_protocol_ = protocol;
+  connection_->close();
+}
+
+void lane::lose(const std::string& why, bool for_good) {
+  const bool was_open = std::exchange(connection_, nullptr) != nullptr;
+  core::ended_list ended;
+  {
+    const std::lock_guard lock(mutex_);
+    last_error_ = why;
+    if (was_open) ++losses_;
+    if (for_good) accepting_ = false;
+    line_.lost(for_good, core::operation_end::lost, ended);
+  }
+  if (was_open) {
+    log(for_good ? log_level::info : log_level::warning,
+        "lost the connection to " + options_->display + ": " + why);
+    if (on_change_) on_change_(false);
+  }
+  tell(ended);
+  if (!for_good) service();
+}
+
+// --- Replies ------------------------------------------------------------------------------------------------------------
+
+asio::awaitable<std::string> lane::serve() {
+  const auto connected = connection_;
+  for (;;) {
+    const bool alive = co_await connected->read();
+    if (connection_ != connected) co_return "the client was disconnected";
+    handle_replies();
+    if (!broken_.empty()) co_return broken_;
+    if (!alive) {
+      broke_protocol_ = connected->broke_protocol();
+      co_return connected->failure();
+    }
+  }
+}
+
+// Three steps: find out under the lock whose replies these are, hand them over without it, take the nodes back.
+void lane::handle_replies() {
+  core::reply_batch& replies = connection_->replies();
+  const auto connected = connection_;
+  const core::time_point now = core::time_point::clock::now();
+  const bool expected = claim_replies(now);
+  deliver();
+  replies.clear();
+  if (!expected) break_connection("the server answered what nobody had asked", true);
+  service();
+}
+
+bool lane::claim_replies(core::time_point now) {
+  const core::reply_batch& replies = connection_->replies();
+  claimed_.clear();
+  claimed_.reserve(replies.size());
+  const std::lock_guard lock(mutex_);
+  // What operations are submitted while the replies are handed over is sent by the `service` that follows.
+  service_posted_ = true;
+  liveness_.received(now);
+  doubted_ = false;
+  for (std::size_t i = 0; i < replies.size(); ++i) {
+    if (replies[i].kind() == reply_kind::push) continue;
+    const auto [action, op] = line_.take_reply(replies[i], now);
+    switch (action) {
+      case core::line::reply_action::unexpected:
+        return false;
+      case core::line::reply_action::retry:
+        break;
+      case core::line::reply_action::collect:
+        if (op->waiter) claimed_.push_back({op, i, false});
+        break;
+      case core::line::reply_action::answer:
+        if (op->waiter || op->keeps_orphan) {
+          claimed_.push_back({op, i, true});
+        } else {
+          pool_.put(*op);
+        }
+        break;
+    }
+  }
+  return true;
+}
+
+void lane::deliver() {
+  const core::reply_batch& replies = connection_->replies();
+  for (const claimed& item : claimed_) {
+    if (item.last) {
+      if (detail::completion* waiter = std::exchange(item.op->waiter, nullptr)) {
+        waiter->answer(replies[item.reply], context(*this, *item.op));
+      } else if (on_orphan_) {
+        on_orphan_(item.op->request, replies[item.reply]);
+      }
+      continue;
+    }
+    item.op->waiter->collect(replies[item.reply]);
+    const std::lock_guard lock(mutex_);
+    if (detail::completion* waiter = line_.collected(*item.op)) {
+      waiter->fail(describe_end(*item.op), detail::completion_site::caller);
+    }
+  }
+  if (claimed_.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (const claimed& item : claimed_) {
+    if (item.last) pool_.put(*item.op);
+  }
+}
+
+// --- Requests -----------------------------------------------------------------------------------------------------------
+
+void lane::submit(detail::request&& request, const submit_options& options, detail::completion_maker& maker) {
+  const core::time_point deadline = deadline_after(options.timeout);
+  const std::lock_guard lock(mutex_);
+  core::operation& op = *pool_.take();
+  try {
+    op.request = std::move(request);
+    op.deadline = deadline;
+    op.patience = options.timeout;
+    op.keeps_orphan = options.keeps_orphan;
+    op.blocks = options.blocks;
+    const bool fits = maker.size <= sizeof op.storage && maker.alignment <= alignof(std::max_align_t);
+    void* where = fits ? static_cast<void*>(op.storage) : ::operator new(maker.size, std::align_val_t{maker.alignment});
+    op.waiter = maker.make(where, !fits, {*this, &op, op.id});
+  } catch (...) {
+    pool_.put(op);
+    throw;
+  }
+  std::exception_ptr refusal;
+  try {
+    if (!accepting_) {
+      refusal = describe_closed(op);
+    } else {
+      // Posted before the operation enters the line: what cannot be sent must not be in it.
+      post_service();
+      if (line_.push(op) == core::line::admission::full) {
+        refusal = std::make_exception_ptr(
+            overloaded(context(*this, op).describe() + ": " + std::to_string(line_.operations()) +
+                       " operations are waiting, no more are taken; send less at a time, or raise max_operations or "
+                       "max_output_bytes"));
+      }
+    }
+  } catch (...) {
+    refusal = std::current_exception();
+  }
+  if (!refusal) return;
+  std::exchange(op.waiter, nullptr)->fail(std::move(refusal), detail::completion_site::caller);
+  pool_.put(op);
+}
+
+void lane::cancel(void* op, std::uint64_t id) noexcept {
+  auto& node = *static_cast<core::operation*>(op);
+  const std::lock_guard lock(mutex_);
+  if (node.id != id) return;
+  detail::completion* waiter = line_.detach(node, core::operation_end::cancelled);
+  if (!waiter) return;
+  // Under the lock, because the node may be used again as soon as its late reply has come. The handler is only posted.
+  waiter->fail(describe_end(node), detail::completion_site::caller);
+  if (node.state == core::operation_state::idle) pool_.put(node);
+}
+
+void lane::post_service() {
+  if (service_posted_) return;
+  asio::post(strand_, [self = shared_from_this()] { self->service(); });
+  service_posted_ = true;
+}
+
+// Everything that is due now: ends what is late, sends what is staged, asks after a silent peer, sets the timer.
+void lane::service() {
+  core::ended_list ended;
+  core::time_point due;
+  {
+    const std::lock_guard lock(mutex_);
+    service_posted_ = false;
+    const core::time_point now = core::time_point::clock::now();
+    line_.expire(now, ended);
+    if (connection_) {
+      check_liveness(now);
+      flush(now);
+    }
+    due = line_.next_due().value_or(core::time_point::max());
+    if (connection_) due = std::min(due, doubted_ ? now + std::chrono::milliseconds(1) : liveness_.next());
+  }
+  tell(ended);
+  arm_timer(due);
+}
+
+void lane::flush(core::time_point now) {
+  while (!write_blocked_ && broken_.empty()) {
+    const std::string_view bytes = line_.output();
+    if (bytes.empty()) break;
+    error_code ec;
+    const std::size_t taken = connection_->io().try_write(bytes, ec);
+    line_.wrote(taken);
+    if (ec) {
+      break_connection("writing failed: " + ec.message());
+    } else if (taken < bytes.size()) {
+      wait_until_writable();
+    }
+  }
+  liveness_.awaiting(line_.answer_due(), now);
+}
+
+void lane::wait_until_writable() {
+  write_blocked_ = true;
+  const auto wait = [](std::shared_ptr<lane> self, std::shared_ptr<connection> blocked) -> asio::awaitable<void> {
+    error_code ec;
+    co_await blocked->io().wait_writable(ec);
+    if (self->connection_ != blocked) co_return;
+    self->write_blocked_ = false;
+    self->service();
+  };
+  asio::co_spawn(strand_, wait(shared_from_this(), connection_), asio::detached);
+}
+
+void lane::check_liveness(core::time_point now) {
+  switch (liveness_.check(now)) {
+    case core::liveness_action::nothing:
+      doubted_ = false;
+      break;
+    case core::liveness_action::ping:
+      send_ping();
+      break;
+    case core::liveness_action::dead:
+      // The loop may have been kept busy, with the peer's answer lying in the socket: it gets a chance to be read.
+      if (std::exchange(doubted_, true)) {
+        break_connection("the server was silent for " + milliseconds(options_->liveness_timeout));
+      }
+      break;
+  }
+}
+
+void lane::send_ping() {
+  core::operation& op = *pool_.take();
+  op.request = detail::request(true, {"PING"});
+  op.deadline = core::time_point::max();
+  if (line_.push(op) == core::line::admission::full) pool_.put(op);
+}
+
+void lane::arm_timer(core::time_point due) {
+  if (due >= timer_due_ || phase_ != phase_type::running) return;
+  timer_due_ = due;
+  timer_.expires_at(due);
+  timer_.async_wait([weak = weak_from_this()](error_code ec) {
+    const auto self = weak.lock();
+    if (ec || !self) return;
+    self->timer_due_ = core::time_point::max();
+    self->service();
+  });
+}
+
+// --- Endings ------------------------------------------------------------------------------------------------------------
+
+void lane::tell(core::ended_list& ended) {
+  while (core::operation* op = ended.pop_front()) {
+    if (detail::completion* waiter = std::exchange(op->waiter, nullptr)) {
+      waiter->fail(describe_end(*op), detail::completion_site::loop);
+    }
+    const std::lock_guard lock(mutex_);
+    if (op->state == core::operation_state::idle) pool_.put(*op);
+  }
+}
+
+std::exception_ptr lane::describe_end(const core::operation& op) const {
+  const std::string what = context(*this, op).describe();
+  const bool sent = op.was_sent;
+  switch (op.end) {
+    case core::operation_end::cancelled:
+      return std::make_exception_ptr(cancelled(what + ": cancelled by its caller", sent));
+    case core::operation_end::timed_out: {
+      const std::string within = " within " + milliseconds(op.patience);
+      if (sent) {
+        return std::make_exception_ptr(
+            timeout_error(what + ": no answer" + within + "; the server is slow or the network is silent", true));
+      }
+      if (!line_.is_open()) {
+        return std::make_exception_ptr(
+            connection_error(what + ": not sent" + within + ", there is no connection: " + last_error_));
+      }
+      return std::make_exception_ptr(
+          timeout_error(what + ": not sent" + within + ", the connection takes no more bytes"));
+    }
+    case core::operation_end::lost:
+    case core::operation_end::shut_down:
+    case core::operation_end::none:
+      break;
+  }
+  if (stopping()) return std::make_exception_ptr(cancelled(what + ": " + last_error_, sent));
+  const std::string text =
+      what + ": the connection was lost before the answer came: " + last_error_ +
+      (sent ? "; Redis may have executed it" : "; it was not sent");
+  if (broke_protocol_) return std::make_exception_ptr(protocol_error(text, sent));
+  return std::make_exception_ptr(connection_error(text, sent));
+}
+
+std::exception_ptr lane::describe_closed(const core::operation& op) const {
+  const std::string what = context(*this, op).describe();
+  if (policy_ == after_loss::end) {
+    return std::make_exception_ptr(connection_error(what + ": the connection is closed: " + last_error_));
+  }
+  return std::make_exception_ptr(not_connected(what + ": not connected, call connect first"));
+}
+
+// --- Looking ------------------------------------------------------------------------------------------------------------
+
+bool lane::is_quiet() {
+  const std::lock_guard lock(mutex_);
+  return line_.empty() && (!connection_ || !connection_->replies().has_unfinished());
+}
+
+std::int64_t lane::client_id() const noexcept { return connection_ ? connection_->session().client_id : 0; }
+
+const core::handshake_result* lane::session() const noexcept { return connection_ ? &connection_->session() : nullptr; }
+
+lane_figures lane::figures() {
+  const std::lock_guard lock(mutex_);
+  return {line_.is_open(), line_.operations(), connects_, losses_, last_error_};
+}
+
+void lane::log(log_level level, const std::string& text) const {
+  if (options_->log) options_->log(level, text);
+}
+
+}  // namespace redstart::net
