@@ -33,9 +33,10 @@ function(redstart_compile_options target)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    # Both warn about correct code here when optimizing: the first about coroutine frames, the second about
-    # concatenation of std::string (GCC bug 105329).
-    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-restrict)
+    # All of them warn about correct code here when optimizing: about coroutine frames, and about concatenation of
+    # std::string (GCC bug 105329).
+    target_compile_options(${target} PRIVATE -Wno-maybe-uninitialized -Wno-restrict -Wno-array-bounds
+                                             -Wno-mismatched-new-delete)
   endif()
 endfunction()
 

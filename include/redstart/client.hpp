@@ -22,6 +22,7 @@
 #include "redstart/health.hpp"
 #include "redstart/pipeline.hpp"
 #include "redstart/reply.hpp"
+#include "redstart/session.hpp"
 #include "redstart/subscription.hpp"
 
 namespace redstart {
@@ -258,6 +259,11 @@ class client : public commands {
   /// client.
   [[nodiscard]] commands with(const call_options& options) const { return {core_, options}; }
 
+  /// Subscribes to channels and patterns, with a buffer of one's own choice.
+  template <class Token = asio::deferred_t>
+  auto subscribe(subscription_options options, Token&& token = Token()) const {
+    return detail::spawn(*core_, detail::subscribe(*core_, std::move(options)), token);
+  }
   /// Subscribes to channels; completes once Redis has confirmed all of them. See `subscription`.
   template <std::convertible_to<std::string_view>... Channels>
   auto subscribe(const Channels&... channels) const {
@@ -270,16 +276,18 @@ class client : public commands {
     static_assert(sizeof...(patterns) > 0, "name at least one pattern");
     return subscribe(subscription_options{.patterns = {std::string(std::string_view(patterns))...}});
   }
-  /// Subscribes to channels and patterns, with a buffer of one's own choice.
-  template <class Token = asio::deferred_t>
-  auto subscribe(subscription_options options, Token&& token = Token()) const {
-    return detail::spawn(*core_, detail::subscribe(*core_, std::move(options)), token);
-  }
   /// Takes channels (or patterns) away from every subscription of this client. Ending a `subscription` takes away only its own.
   template <std::convertible_to<std::string_view>... Channels>
   auto unsubscribe(const Channels&... channels) const {
     static_assert(sizeof...(channels) > 0, "name at least one channel");
     return detail::spawn(*core_, detail::unsubscribe(*core_, {std::string(std::string_view(channels))...}));
+  }
+
+  /// Lends a connection of its own, for WATCH and for MULTI step by step: see `session`. Waits for one until the
+  /// operation's timeout, then `pool_timeout`.
+  template <class Token = asio::deferred_t>
+  auto lease(Token&& token = Token()) const {
+    return detail::spawn(*core_, detail::lease(*core_), token);
   }
 
   /// Asks Redis how it is: PING and INFO. Never throws: an unreachable server is `unhealthy` with the reason.

@@ -97,6 +97,7 @@ class transaction {
 
  private:
   friend class commands;
+  friend class session;
   detail::request request_;
 };
 

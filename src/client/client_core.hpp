@@ -40,6 +40,7 @@ class client_core final : public std::enable_shared_from_this<client_core> {
   [[nodiscard]] const asio::any_io_executor& home() const noexcept { return options_->home; }
   [[nodiscard]] const net::strand& strand() const noexcept { return strand_; }
   [[nodiscard]] std::chrono::nanoseconds default_timeout() const noexcept { return settings_.timeout; }
+  [[nodiscard]] net::lease_pool& leases() noexcept { return *leases_; }
   [[nodiscard]] pubsub_service& pubsub() noexcept { return *pubsub_; }
 
  private:

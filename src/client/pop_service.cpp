@@ -211,7 +211,8 @@ void pop_service::probe(const core::pop_action& action) {
   const std::string queue(action.queue);
   send(
       *lane_, {false, {"LPOP", queue, std::to_string(action.count)}},
-      {.timeout = options_->timeout, .keeps_orphan = true},
+      // Without limit: the broker must not look again while an answer may still come.
+      {.timeout = std::chrono::nanoseconds::max()},
       [this, queue](reply_view reply) {
         if (reply.is_error()) {
           broker_.probe_refused(queue, std::string(reply.text()));
@@ -262,7 +263,7 @@ void pop_service::block(const core::pop_action& action) {
 void pop_service::unblock() {
   const std::string id = std::to_string(waiting_->client_id());
   send(
-      *lane_, {true, {"CLIENT", "UNBLOCK", id}}, {.timeout = options_->timeout},
+      *lane_, {true, {"CLIENT", "UNBLOCK", id}}, {.timeout = std::chrono::nanoseconds::max()},
       [this](reply_view reply) { broker_.unblocked(reply.integer() == 1, core::time_point::clock::now()); },
       [this](const std::exception_ptr&) { broker_.unblocked(false, core::time_point::clock::now()); });
 }
@@ -371,6 +372,14 @@ asio::awaitable<void> pop_service::keep_waiting_connection(std::shared_ptr<pop_s
   core::backoff pause(self->options_->line.backoff_initial, self->options_->line.backoff_max,
                       self->options_->random);
   asio::steady_timer timer(self->strand_);
+  // When the executor is destroyed this frame goes without reaching its end, and the waiters with it: they may own what
+  // owns this service.
+  struct discard_at_destruction {
+    pop_service* of;
+    ~discard_at_destruction() {
+      if (of) const auto discarded = std::move(of->nodes_);
+    }
+  } guard{self.get()};
   while (self->open_) {
     try {
       co_await self->waiting_->open(1);
@@ -389,6 +398,7 @@ asio::awaitable<void> pop_service::keep_waiting_connection(std::shared_ptr<pop_s
     net::error_code interrupted;
     co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
   }
+  guard.of = nullptr;
   self->keeping_ = false;
   self->changed_.notify_all();
 }

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "core/line.hpp"
 
+#include "core/error_reply.hpp"
+
 #include <algorithm>
 #include <cassert>
-
-#include "core/error_reply.hpp"
 
 namespace redstart::core {
 
 line::admission line::push(operation& op) {
   const std::size_t size = op.request.bytes().size();
-  const bool full = operations_ >= config_.max_operations;
-  const std::size_t pending = waiting_bytes_ + unsent_bytes();
-  if (full || (pending != 0 && pending + size > config_.max_output_bytes)) return admission::full;
+  if (operations_ >= config_.max_operations) return admission::full;
+  // What was cancelled holds its place until the output is asked for, which a blocked connection does not do.
+  if (!has_room(size)) restage();
+  if (!has_room(size)) return admission::full;
 
   if (open_ && waiting_.empty() && unsent_bytes() < config_.high_water) {
     stage(op);
@@ -24,6 +25,11 @@ line::admission line::push(operation& op) {
   ++operations_;
   if (op.deadline != time_point::max()) wheel_.insert(op, op.deadline);
   return admission::accepted;
+}
+
+bool line::has_room(std::size_t size) const noexcept {
+  const std::size_t pending = waiting_bytes_ + unsent_bytes();
+  return pending == 0 || pending + size <= config_.max_output_bytes;
 }
 
 void line::stage(operation& op) {
@@ -69,8 +75,8 @@ void line::restage() {
 }
 
 detail::completion* line::detach(operation& op, operation_end why) {
-  // One that has ended already is on its way to be told.
-  if (!op.waiter || op.end != operation_end::none || op.state == operation_state::idle) return nullptr;
+  // One that has ended or was answered is being told, without a lock: only its state may be looked at.
+  if (op.state == operation_state::idle || op.end != operation_end::none || !op.waiter) return nullptr;
   if (op.collecting) {
     op.end = why;
     return nullptr;
@@ -80,10 +86,10 @@ detail::completion* line::detach(operation& op, operation_end why) {
   return std::exchange(op.waiter, nullptr);
 }
 
-// The waiter goes. Where no byte was sent the slot goes with it; otherwise it stays for the late reply.
+// The waiter goes. Where no byte was sent the slot goes with it; otherwise it stays for the late reply, and as the rest
+// of the bytes will follow, the server is going to execute it.
 void line::leave(operation& op) noexcept {
   wheel_.remove(op);
-  op.was_sent = may_have_run(op);
   switch (op.state) {
     case operation_state::idle:
       return;
@@ -93,9 +99,13 @@ void line::leave(operation& op) noexcept {
       break;
     case operation_state::delayed:
       delayed_.remove(op);
+      waiting_bytes_ -= op.request.bytes().size();
       break;
     case operation_state::staged:
-      if (op.begin < sent_) return;
+      if (op.begin < sent_) {
+        op.was_sent = true;
+        return;
+      }
       in_line_.remove(op);
       cut_ = std::min(cut_.value_or(op.begin), op.begin);
       break;
@@ -119,11 +129,8 @@ void line::end(operation& op, operation_end why, ended_list& ended) {
 }
 
 void line::opened() {
-  assert(!open_ && in_line_.empty());
-  output_.clear();
-  output_head_ = 0;
+  assert(!open_ && in_line_.empty() && output_.empty());
   sent_ = staged_ = 0;
-  cut_.reset();
   open_ = true;
   stage_waiting();
 }
@@ -131,8 +138,10 @@ void line::opened() {
 void line::lost(bool for_good, operation_end why, ended_list& ended) {
   open_ = false;
   operation_list again;
+  assert(!in_line_.front() || in_line_.front()->collecting == 0);
   while (operation* op = in_line_.pop_front()) {
     const bool ran = may_have_run(*op);
+    op->was_sent = op->was_sent || ran;  // also of one that is sent again: it may be given up before that
     const bool untouched = op->replies_due == op->request.replies();
     if (op->waiter && !for_good && untouched && (!ran || op->request.repeatable())) {
       requeue(*op, again);
@@ -140,13 +149,16 @@ void line::lost(bool for_good, operation_end why, ended_list& ended) {
     }
     wheel_.remove(*op);
     op->state = operation_state::idle;
-    op->was_sent = ran;
     op->end = why;
     --operations_;
     ended.push_back(*op);
   }
   again.append(waiting_);
   waiting_.swap(again);
+  // Its operations wait again or have ended: kept, the bytes would count twice.
+  std::string().swap(output_);
+  output_head_ = 0;
+  cut_.reset();
   if (!for_good) return;
   while (!waiting_.empty()) end(*waiting_.front(), why, ended);
   while (!delayed_.empty()) end(*delayed_.front(), why, ended);
@@ -174,7 +186,8 @@ void line::wrote(std::size_t count) noexcept {
     output_.clear();
     output_head_ = 0;
     if (output_.capacity() > 4 * config_.high_water) output_.shrink_to_fit();
-  } else if (output_head_ >= config_.high_water) {
+  } else if (output_head_ >=
+             std::max(config_.high_water, unsent_bytes())) {  // no byte is moved more than once, on average
     output_.erase(0, output_head_);
     output_head_ = 0;
   }
@@ -186,12 +199,15 @@ line::reply_target line::take_reply(reply_view reply, time_point now) {
   if (!op || op->begin >= sent_) return {reply_action::unexpected, nullptr};
   if (op->replies_due > 1) {
     --op->replies_due;
-    op->collecting = op->waiter != nullptr;
+    if (op->waiter) ++op->collecting;
     return {reply_action::collect, op};
   }
+  // To half a command Redis says only that it is malformed, and hangs up.
+  const bool whole = op->begin + op->request.bytes().size() <= sent_;
+  if (!whole && !reply.is_error()) return {reply_action::unexpected, nullptr};
   in_line_.remove(*op);
   wheel_.remove(*op);
-  if (op->waiter && reply.is_error() && try_delay(*op, reply, now)) return {reply_action::retry, op};
+  if (whole && op->waiter && reply.is_error() && try_delay(*op, reply, now)) return {reply_action::retry, op};
   op->state = operation_state::idle;
   --operations_;
   return {reply_action::answer, op};
@@ -205,13 +221,13 @@ bool line::try_delay(operation& op, reply_view reply, time_point now) {
   op.resume_at = now + wait;
   op.state = operation_state::delayed;
   delayed_.push_back(op);
+  waiting_bytes_ += op.request.bytes().size();
   wheel_.insert(op, op.resume_at);
   return true;
 }
 
 detail::completion* line::collected(operation& op) {
-  op.collecting = false;
-  if (op.end == operation_end::none) return nullptr;
+  if (--op.collecting != 0 || op.end == operation_end::none) return nullptr;
   leave(op);
   return std::exchange(op.waiter, nullptr);
 }
@@ -223,7 +239,6 @@ void line::expire(time_point now, ended_list& ended) {
       delayed_.remove(op);
       op.state = operation_state::waiting;
       waiting_.push_back(op);
-      waiting_bytes_ += op.request.bytes().size();
       if (op.deadline != time_point::max()) wheel_.insert(op, op.deadline);
       return;
     }

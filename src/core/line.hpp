@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The order of things on one connection: what waits, what was sent, whose reply comes next, and until when each may wait.
+// The order of things on one connection: what waits, what was sent, whose reply comes next, and until when each may
+// wait.
 //
 // An operation moves through lists; the stream of output bytes is numbered from the connection's first byte:
 //
@@ -9,20 +10,21 @@
 //
 // Invariants
 //  * An operation is in line exactly when its whole bytes are in the output: both or neither.
-//  * Replies belong to the head of the line. A waiter that left (cancelled, timed out) leaves its slot behind when a byte of it
+//  * Replies belong to the head of the line. A waiter that left (cancelled, timed out) leaves its slot behind when a
+//  byte of it
 //    was sent, and takes it along when none was.
 //  * After its deadline no first byte of an operation is sent, and its waiter is gone after `expire`.
 #pragma once
-
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
 
 #include "core/backoff.hpp"
 #include "core/deadline_wheel.hpp"
 #include "core/operation.hpp"
 #include "core/operation_list.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
 
 namespace redstart::core {
 
@@ -51,16 +53,16 @@ class line {
   /// Takes an operation whose request, waiter and deadline are set. On `bad_alloc` the operation is untouched.
   admission push(operation& op);
 
-  /// The caller of `op` no longer wants it. Returns the waiter that must now be told, null when there is none (any more,
-  /// or yet: a completion that is collecting is told by `collected`). `op.state` is idle afterwards when the operation
-  /// left the line and must go back to the pool.
+  /// The caller of `op` no longer wants it. Returns the waiter that must now be told, null when there is none (any
+  /// more, or yet: a completion that is collecting is told by `collected`). `op.state` is idle afterwards when the
+  /// operation left the line and must go back to the pool.
   detail::completion* detach(operation& op, operation_end why);
 
   // --- From the driver ----------------------------------------------------------------------------------------------
   /// The connection can be written to; stages what waits.
   void opened();
   /// The connection is gone. Unsent operations wait for the next one, in their order, and so do sent ones that may be
-  /// repeated; others are ended. With `for_good` all are ended.
+  /// repeated; others are ended. With `for_good` all are ended. Not while a completion is collecting.
   void lost(bool for_good, operation_end why, ended_list& ended);
 
   /// Bytes to write now; empty when there is nothing, or the connection is not open.
@@ -80,7 +82,8 @@ class line {
   };
   /// Whose reply this is. `op->waiter` is null when its waiter left: the reply is dropped.
   reply_target take_reply(reply_view reply, time_point now);
-  /// The waiter of `op` has taken a reply. Returns the waiter when it must be told now that it was cancelled meanwhile.
+  /// The waiter of `op` has taken a reply, one call for each `collect`. Returns the waiter when it was the last one
+  /// that was claimed and the waiter must be told now that it was cancelled meanwhile, or that its time is up.
   detail::completion* collected(operation& op);
 
   /// Ends what is due, and lets refused operations try again.
@@ -99,6 +102,7 @@ class line {
 
  private:
   [[nodiscard]] std::size_t unsent_bytes() const noexcept { return output_.size() - output_head_; }
+  [[nodiscard]] bool has_room(std::size_t size) const noexcept;
   [[nodiscard]] bool may_have_run(const operation& op) const noexcept;
   bool try_delay(operation& op, reply_view reply, time_point now);
   void stage(operation& op);
@@ -115,13 +119,13 @@ class line {
   operation_list in_line_;
   operation_list delayed_;
   std::size_t operations_ = 0;
-  std::size_t waiting_bytes_ = 0;
+  std::size_t waiting_bytes_ = 0;  // of waiting_ and delayed_
   bool open_ = false;
 
-  std::string output_;            // staged bytes; those before output_head_ are with the socket
+  std::string output_;  // staged bytes; those before output_head_ are with the socket
   std::size_t output_head_ = 0;
-  std::uint64_t sent_ = 0;        // stream offset of output_[output_head_]
-  std::uint64_t staged_ = 0;      // stream offset of the end of output_
+  std::uint64_t sent_ = 0;            // stream offset of output_[output_head_]
+  std::uint64_t staged_ = 0;          // stream offset of the end of output_
   std::optional<std::uint64_t> cut_;  // stream offset from which the output must be staged anew
 };
 

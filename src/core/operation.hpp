@@ -2,13 +2,13 @@
 // One request on its way through a connection: its bytes, its deadline, who waits for it.
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-
 #include "core/deadline_wheel.hpp"
 #include "redstart/detail/completion.hpp"
 #include "redstart/detail/request.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 
 namespace redstart::core {
 
@@ -25,10 +25,10 @@ enum class operation_state : std::uint8_t {
 /// Why an operation left the line without an answer.
 enum class operation_end : std::uint8_t {
   none,
-  cancelled,      ///< its caller no longer wants it
-  timed_out,      ///< its deadline passed
-  lost,           ///< its connection was lost, and it must not or cannot be sent again
-  shut_down,      ///< the client was closed
+  cancelled,  ///< its caller no longer wants it
+  timed_out,  ///< its deadline passed
+  lost,       ///< its connection was lost, and it must not or cannot be sent again
+  shut_down,  ///< the client was closed
 };
 
 /// A plain node. Its memory comes from an `operation_pool` and stays valid as long as the pool, so that a stale pointer
@@ -40,17 +40,17 @@ struct operation : deadline_hook {
   operation* previous_in_line = nullptr;
   std::uint64_t id = 0;  ///< 0: free
   time_point deadline;
-  time_point resume_at;               ///< delayed: when it is sent again
+  time_point resume_at;                 ///< delayed: when it is sent again
   std::chrono::nanoseconds patience{};  ///< the time it was given, for messages
-  std::uint64_t begin = 0;            ///< staged: offset of its first byte in the connection's output
+  std::uint64_t begin = 0;              ///< staged: offset of its first byte in the connection's output
   std::uint32_t replies_due = 0;
-  std::uint32_t refusals = 0;  ///< how often the server refused it before execution
+  std::uint32_t refusals = 0;    ///< how often the server refused it before execution
+  std::uint32_t collecting = 0;  ///< replies that its completion is taking right now, outside the lock
   operation_state state = operation_state::idle;
   operation_end end = operation_end::none;
-  bool was_sent = false;       ///< ended: the server may have executed it
-  bool keeps_orphan = false;   ///< a late reply without a waiter carries elements of a queue: it must not be dropped
-  bool blocks = false;         ///< its reply may take as long as it likes: BLPOP
-  bool collecting = false;     ///< its completion is taking a reply right now, outside the lock
+  bool was_sent = false;      ///< ended: the server may have executed it, or is about to
+  bool keeps_orphan = false;  ///< a late reply without a waiter carries elements of a queue: it must not be dropped
+  bool blocks = false;        ///< its reply may take as long as it likes: BLPOP
   detail::request request;
   detail::completion* waiter = nullptr;  ///< null: abandoned, the late reply is dropped
   alignas(std::max_align_t) std::byte storage[storage_size];

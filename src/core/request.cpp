@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "redstart/detail/request.hpp"
 
-#include <algorithm>
-
 #include "core/command_table.hpp"
 #include "resp/encoder.hpp"
+
+#include <algorithm>
 
 namespace redstart::detail {
 
@@ -64,7 +64,9 @@ std::string_view request::first_argument() const noexcept {
 std::string request::description() const {
   std::string_view rest = behind_header(bytes());
   const std::string_view name = take_argument(rest);
-  std::string text(name);
+  std::string text;
+  // A name with blanks in it is a whole command line, put into one argument by mistake.
+  append_printable(text, name.substr(0, name.find_first_of(" \t\r\n")));
   const core::command_info* command = core::find_command(name);
   // Only keys are shown: any other argument may be a secret.
   if (command && command->first_key == 1) {

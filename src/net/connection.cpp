@@ -28,7 +28,6 @@ asio::awaitable<std::unique_ptr<connection>> connection::open(strand on, const c
 
   const auto left = options.dial.timeout - (std::chrono::steady_clock::now() - begin);
   const deadline_guard guard(on, left, [&opened] { opened->close(); });
-  std::string failure;
   try {
     co_await opened->log_in(options.login);
     if (!guard.expired()) co_return opened;

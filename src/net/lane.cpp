@@ -107,6 +107,9 @@ asio::awaitable<void> lane::connect(persistence allowed) {
       give_up = give_up || allowed.give_up_when_refused;
     } catch (const error& e) {
       failure = e.what();
+    } catch (const boost::system::system_error& e) {
+      if (e.code() != asio::error::operation_aborted) throw;
+      throw cancelled("connecting to " + where + " was cancelled");
     }
     if (stopping()) throw cancelled("connecting to " + where + " was cancelled: the client was disconnected");
     if (opened) {
@@ -134,7 +137,7 @@ asio::awaitable<void> lane::connect(persistence allowed) {
 void lane::adopt(std::unique_ptr<connection> opened) {
   connection_ = std::move(opened);
   broken_.clear();
-  broke_protocol_ = doubted_ = write_blocked_ = false;
+  broke_protocol_ = doubted_ = write_blocked_ = awaiting_writable_ = false;
   liveness_ =
       core::liveness(options_->health_check_interval, options_->liveness_timeout, core::time_point::clock::now());
   {
@@ -371,6 +374,7 @@ void lane::post_service() {
 void lane::service() {
   core::ended_list ended;
   core::time_point due;
+  bool blocked = false;
   {
     const std::lock_guard lock(mutex_);
     service_posted_ = false;
@@ -380,9 +384,11 @@ void lane::service() {
       check_liveness(now);
       flush(now);
     }
+    blocked = write_blocked_ && !std::exchange(awaiting_writable_, write_blocked_);
     due = line_.next_due().value_or(core::time_point::max());
     if (connection_) due = std::min(due, doubted_ ? now + std::chrono::milliseconds(1) : liveness_.next());
   }
+  if (blocked) wait_until_writable();
   tell(ended);
   arm_timer(due);
 }
@@ -397,19 +403,19 @@ void lane::flush(core::time_point now) {
     if (ec) {
       break_connection("writing failed: " + ec.message());
     } else if (taken < bytes.size()) {
-      wait_until_writable();
+      write_blocked_ = true;
     }
   }
   liveness_.awaiting(line_.answer_due(), now);
 }
 
+// Not under the lock: a stream may be writable again at once.
 void lane::wait_until_writable() {
-  write_blocked_ = true;
   const auto wait = [](std::shared_ptr<lane> self, std::shared_ptr<connection> blocked) -> asio::awaitable<void> {
     error_code ec;
     co_await blocked->io().wait_writable(ec);
     if (self->connection_ != blocked) co_return;
-    self->write_blocked_ = false;
+    self->write_blocked_ = self->awaiting_writable_ = false;
     self->service();
   };
   asio::co_spawn(strand_, wait(shared_from_this(), connection_), asio::detached);
@@ -440,7 +446,7 @@ void lane::send_ping() {
 }
 
 void lane::arm_timer(core::time_point due) {
-  if (due >= timer_due_ || phase_ != phase_type::running) return;
+  if (due >= timer_due_ || stopping()) return;
   timer_due_ = due;
   timer_.expires_at(due);
   timer_.async_wait([weak = weak_from_this()](error_code ec) {

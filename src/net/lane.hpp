@@ -158,6 +158,7 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   core::time_point timer_due_ = core::time_point::max();
   asio::steady_timer pause_;  // between attempts to connect
   bool write_blocked_ = false;
+  bool awaiting_writable_ = false;
   bool doubted_ = false;  // found dead once; bytes may be waiting in the socket
   std::string broken_;         // why the connection must not be used any more
   bool broke_protocol_ = false;  // the last loss was the peer's breach of the protocol

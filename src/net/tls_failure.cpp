@@ -140,7 +140,7 @@ std::string explain_handshake(const error_code& ec, bool certificate_missing, lo
     case failure::certificate_missing:
       return missing_text;
     case failure::certificate_refused:
-      return std::string(refused_text) + ": " + ec.message();
+      return std::string(refused_text).append(": ").append(ec.message());
     case failure::refused:
       return "the server refused the TLS handshake: " + ec.message();
     case failure::none:

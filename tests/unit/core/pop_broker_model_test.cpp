@@ -24,6 +24,7 @@ using time_point = pop_broker::time_point;
 using pop_server::channel;
 using pop_server::message;
 using pop_server::server;
+
 struct consumer : pop_waiter {
   std::string on;
 };

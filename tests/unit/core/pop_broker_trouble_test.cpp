@@ -153,6 +153,14 @@ TEST(pop_broker, element_that_is_here_beats_the_deadline) {
   EXPECT_EQ(s.run_at(start + 10ms), steps{"a gets 1"});
 }
 
+TEST(pop_broker, elements_that_are_here_beat_the_deadlines_of_all_whom_they_reach) {
+  script s;
+  for (const char* name : {"a", "b", "c"}) s.add(name, "q", 10ms);
+  EXPECT_EQ(s.run(), steps{"probe q 3"});
+  s.broker.probed("q", {"1", "2"});
+  EXPECT_EQ(s.run_at(start + 10ms), (steps{"a gets 1", "b gets 2", "c timed out"}));
+}
+
 TEST(pop_broker, waiter_can_be_removed_between_its_time_out_and_the_telling) {
   script s;
   consumer& a = s.add("a", "q", 10ms);
@@ -208,6 +216,18 @@ TEST(pop_broker, answer_before_a_waiter_came_is_none_for_it) {
   EXPECT_TRUE(pop_broker::asked(b));
 }
 
+TEST(pop_broker, full_answer_does_not_say_that_there_was_nothing) {
+  script s;
+  s.add("a", "q");
+  EXPECT_EQ(s.run(), steps{"probe q 1"});
+  consumer& b = s.add("b", "q");
+  s.broker.probed("q", {"1"});
+  EXPECT_FALSE(pop_broker::asked(b));
+  EXPECT_EQ(s.run(), (steps{"a gets 1", "probe q 1"}));
+  s.broker.probed("q", {});
+  EXPECT_TRUE(pop_broker::asked(b));
+}
+
 TEST(pop_broker, pop_from_one_queue_says_that_those_before_it_were_empty) {
   script s;
   s.all_blocked({"p", "q", "r"});
@@ -245,6 +265,30 @@ TEST(pop_broker, who_lines_up_for_a_moment_makes_the_server_be_asked_at_once) {
   s.add("b", "q", 10ms);
   s.add("c", "q", 12ms);
   EXPECT_EQ(s.run(), steps{"unblock"});
+}
+
+TEST(pop_broker, answer_of_a_call_without_their_queue_does_not_spare_the_asking) {
+  script s;
+  s.blocked("a", "p");
+  EXPECT_EQ(s.run(), steps{"block p 10000ms"});
+  s.blocked("b", "q");
+  s.add("c", "q", 1s);
+  EXPECT_EQ(s.run(), steps{"unblock"});
+  s.broker.unblocked(true, s.now);
+  s.broker.nothing_popped();
+  EXPECT_EQ(s.run().size(), 1U);  // the first call with q in it
+  EXPECT_EQ(s.run_at(start + 799ms), steps{});
+  EXPECT_EQ(s.run_at(start + 800ms), steps{"unblock"});
+}
+
+TEST(pop_broker, who_counted_on_a_probe_that_failed_is_asked_for_before_its_deadline) {
+  script s({.longest_block = 1h});
+  s.add("a", "q", 150ms);
+  EXPECT_EQ(s.run(), steps{"probe q 1"});
+  s.broker.probe_failed("q");
+  const steps lines = s.run();
+  ASSERT_EQ(lines.size(), 2U);  // the block, and that it be answered before the deadline
+  EXPECT_EQ(lines[1], "unblock");
 }
 
 TEST(pop_broker, answer_within_the_call_spares_the_asking) {

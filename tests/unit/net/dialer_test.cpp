@@ -221,7 +221,8 @@ TEST_F(dialer, cancelling_ends_the_attempt_at_once) {
                    ended = true;
                    EXPECT_TRUE(thrown);
                  }));
-  const tcp::socket peer = listening.accept();
+  tcp::socket peer(on);
+  run([&]() -> asio::awaitable<void> { co_await listening.async_accept(peer, asio::use_awaitable); });
   poll();
   EXPECT_FALSE(ended);
   stop.emit(asio::cancellation_type::terminal);
