@@ -8,8 +8,9 @@ Every ```cpp block follows a line that names where it comes from:
     <!-- examples/quickstart.cpp -->                the whole file
     <!-- include/redstart/error.hpp -->             lines of a public header, one after the other
 
-and is the same text, but for indentation that all its lines share. Regions may nest; the marks themselves are not part of
-the text. Pages that say in their first line that they are generated are left out: their generator has a check of its own.
+and is the same text, but for indentation that all its lines share. Regions may nest; the marks themselves are not
+part of the text. Pages that say in their first line that they are generated are left out: their
+generator has a check of its own.
 
 Usage: check_snippets.py [ROOT]            says what differs, and where
        check_snippets.py --update [ROOT]   writes the text of the examples into the pages
@@ -167,7 +168,7 @@ CASES = [
     (block("```cpp", None, "```text"), []),
     ("no blocks", []),
     (block(INNER, None), ["README.md:3: the block does not say where it comes from"]),
-    (block(INNER.replace("1", "2", 1), "examples/a.cpp [inner]"), ["README.md:4: differs from examples/a.cpp [inner]\n"]),
+    (block(INNER.replace("1", "2", 1), "examples/a.cpp [inner]"), ["README.md:4: differs from examples/a.cpp [inner]"]),
     (block(INNER + "\n}", "examples/a.cpp [inner]"), ["differs"]),
     (block(INNER, "examples/a.cpp [outer]"), ["examples/a.cpp: there is no region [outer]"]),
     (block(INNER, "examples/b.cpp [inner]"), ["examples/b.cpp: there is no such file"]),
@@ -202,7 +203,7 @@ def self_test():
             if len(found) != len(wanted) or not all(w in f for w, f in zip(wanted, found)):
                 failures.append(f"case {number}: expected {wanted}, found {found}")
         # An update mends what differs and nothing else.
-        wrong = block("old", "examples/a.cpp [inner]") + block("old", None) + block("old\nolder", "examples/a.cpp [all]")
+        wrong = block("old", "examples/a.cpp [inner]") + block("old", None) + block("old\nold", "examples/a.cpp [all]")
         page.write_text(wrong, encoding="utf-8")
         left = check(root, update=True)
         mended = block(INNER, "examples/a.cpp [inner]") + block("old", None) + block(WHOLE, "examples/a.cpp [all]")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Reads the declarations of a header and the contracts (`///`) above them.
 
-It reads no C++ but this project's way of writing it: a contract stands above its declarations, and holds for all of them
-until the next empty line, the next comment, or a declaration with a remark of its own; a remark (`///<`) stands behind
+It reads no C++ but this project's way of writing it: a contract stands above its declarations, and holds for all of
+them until the next empty line, the next comment, or a declaration with a remark of its own; a remark (`///<`) stands behind
 what it describes; `// --- Title ---` heads a group of members; the comment at the top of a file is its introduction.
 """
 

@@ -130,11 +130,13 @@ asio::awaitable<void> client_core::disconnect() {
 
 // Those that use others first.
 asio::awaitable<void> client_core::close_all() {
+  for (const auto& lane : lanes_) lane->turn_away();
   pubsub_->close();
   pops_->close();
   leases_->close();
   co_await pops_->closed();
   co_await pubsub_->closed();
+  co_await leases_->closed();
   for (const auto& lane : lanes_) lane->close();
   for (const auto& lane : lanes_) co_await lane->closed();
   co_await embedded_.stop();

@@ -51,9 +51,10 @@ asio::awaitable<void> run_aside(const net::strand& on, std::function<void(std::s
 
 asio::awaitable<std::string> embedded_service::start(std::string folder) {
   const auto place = std::make_shared<std::shared_ptr<embedded::server>>();
-  co_await run_aside(strand_, [place, folder = std::move(folder)](const std::stop_token& stop) {
+  std::function<void(std::stop_token)> work = [place, folder = std::move(folder)](const std::stop_token& stop) {
     *place = std::make_shared<embedded::server>(embedded::server_config{.folder = folder}, stop);
-  });
+  };
+  co_await run_aside(strand_, std::move(work));
   server_ = *place;
   co_return server_->socket_path();
 }
@@ -61,7 +62,8 @@ asio::awaitable<std::string> embedded_service::start(std::string folder) {
 asio::awaitable<void> embedded_service::stop() {
   auto ending = std::move(server_);
   if (!ending) co_return;
-  co_await run_aside(strand_, [ending](const std::stop_token&) { ending->stop(); });
+  std::function<void(std::stop_token)> work = [ending](const std::stop_token&) { ending->stop(); };
+  co_await run_aside(strand_, std::move(work));
 }
 
 }  // namespace redstart::detail

@@ -337,7 +337,9 @@ std::unique_ptr<pop_service::node> pop_service::take(core::pop_waiter& waiter) {
 void pop_service::send(net::lane& over, request&& command, const net::submit_options& options, on_answer answer,
                        on_failure failure) {
   answer_maker maker(shared_from_this(), std::move(answer), std::move(failure));
-  over.submit(std::move(command), options, maker);
+  net::submit_options internal = options;
+  internal.internal = true;
+  over.submit(std::move(command), internal, maker);
 }
 
 void pop_service::take_orphan(const request& command, reply_view reply) {

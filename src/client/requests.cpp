@@ -19,6 +19,10 @@ void check(const set_options& options) {
   }
 }
 
+void refuse_unshareable(std::span<const std::string_view> args) {
+  if (const auto text = core::refusal(args)) throw error(std::string(args.front()) + ": " + std::string(*text));
+}
+
 }  // namespace
 
 request set_request(std::string_view key, std::string_view value, const set_options& options) {
@@ -38,7 +42,7 @@ request set_request(std::string_view key, std::string_view value, const set_opti
 }
 
 void add_command(request& to, std::span<const std::string_view> args) {
-  if (const auto text = core::refusal(args)) throw error(std::string(*text));
+  refuse_unshareable(args);
   if (core::blocks(args)) {
     throw error(std::string(args[0]) + " blocks, and would hold up everything behind it; send it alone, with exec");
   }
@@ -46,7 +50,7 @@ void add_command(request& to, std::span<const std::string_view> args) {
 }
 
 any_command make_command(std::span<const std::string_view> args) {
-  if (const auto text = core::refusal(args)) throw error(std::string(*text));
+  refuse_unshareable(args);
   any_command made;
   made.command.add(args, core::is_read(args));
   made.blocks = core::blocks(args);

@@ -164,6 +164,20 @@ void line::lost(bool for_good, operation_end why, ended_list& ended) {
   while (!delayed_.empty()) end(*delayed_.front(), why, ended);
 }
 
+void line::turn_away(operation_end why, ended_list& ended) {
+  turn_away(in_line_, why, ended);
+  turn_away(waiting_, why, ended);
+  turn_away(delayed_, why, ended);
+}
+
+void line::turn_away(operation_list& from, operation_end why, ended_list& ended) {
+  operation* next = nullptr;
+  for (operation* op = from.front(); op; op = next) {
+    next = op->next_in_line;
+    if (op->waiter && !op->internal) end(*op, why, ended);
+  }
+}
+
 void line::requeue(operation& op, operation_list& again) noexcept {
   op.state = operation_state::waiting;
   waiting_bytes_ += op.request.bytes().size();

@@ -65,6 +65,9 @@ class line {
   /// repeated; others are ended. With `for_good` all are ended. Not while a completion is collecting.
   void lost(bool for_good, operation_end why, ended_list& ended);
 
+  /// Ends the operations of callers, as `detach` would; those of the library itself stay.
+  void turn_away(operation_end why, ended_list& ended);
+
   /// Bytes to write now; empty when there is nothing, or the connection is not open.
   std::string_view output();
   /// The first `count` bytes of `output()` were handed to the socket.
@@ -110,6 +113,7 @@ class line {
   void restage();
   void leave(operation& op) noexcept;
   void end(operation& op, operation_end why, ended_list& ended);
+  void turn_away(operation_list& from, operation_end why, ended_list& ended);
   void requeue(operation& op, operation_list& again) noexcept;
 
   line_config config_;

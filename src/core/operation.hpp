@@ -50,6 +50,7 @@ struct operation : deadline_hook {
   operation_end end = operation_end::none;
   bool was_sent = false;      ///< ended: the server may have executed it, or is about to
   bool keeps_orphan = false;  ///< a late reply without a waiter carries elements of a queue: it must not be dropped
+  bool internal = false;      ///< of the library itself: outlives the turning away of callers
   bool blocks = false;        ///< its reply may take as long as it likes: BLPOP
   detail::request request;
   detail::completion* waiter = nullptr;  ///< null: abandoned, the late reply is dropped

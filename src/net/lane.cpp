@@ -144,6 +144,7 @@ void lane::adopt(std::unique_ptr<connection> opened) {
     const std::lock_guard lock(mutex_);
     ++connects_;
     accepting_ = true;
+    turned_away_ = false;
     last_error_.clear();
     line_.opened();
   }
@@ -181,6 +182,19 @@ asio::awaitable<void> lane::keep(std::shared_ptr<lane> self) {
   }
   guard.of = nullptr;
   self->set_phase(phase_type::closed);
+}
+
+void lane::turn_away() {
+  // Posted, as in `close`.
+  asio::post(strand_, [self = shared_from_this()] {
+    core::ended_list ended;
+    {
+      const std::lock_guard lock(self->mutex_);
+      self->turned_away_ = true;
+      self->line_.turn_away(core::operation_end::shut_down, ended);
+    }
+    self->tell(ended);
+  });
 }
 
 void lane::close() {
@@ -324,6 +338,7 @@ void lane::submit(detail::request&& request, const submit_options& options, deta
     op.patience = options.timeout;
     op.keeps_orphan = options.keeps_orphan;
     op.blocks = options.blocks;
+    op.internal = options.internal;
     const bool fits = maker.size <= sizeof op.storage && maker.alignment <= alignof(std::max_align_t);
     void* where = fits ? static_cast<void*>(op.storage) : ::operator new(maker.size, std::align_val_t{maker.alignment});
     op.waiter = maker.make(where, !fits, {*this, &op, op.id});
@@ -333,7 +348,7 @@ void lane::submit(detail::request&& request, const submit_options& options, deta
   }
   std::exception_ptr refusal;
   try {
-    if (!accepting_) {
+    if (!accepting_ || (turned_away_ && !options.internal)) {
       refusal = describe_closed(op);
     } else {
       // Posted before the operation enters the line: what cannot be sent must not be in it.
@@ -493,7 +508,9 @@ std::exception_ptr lane::describe_end(const core::operation& op) const {
     case core::operation_end::none:
       break;
   }
-  if (stopping()) return std::make_exception_ptr(cancelled(what + ": " + last_error_, sent));
+  if (stopping() || op.end == core::operation_end::shut_down) {
+    return std::make_exception_ptr(cancelled(what + ": the client was disconnected", sent));
+  }
   const std::string text =
       what + ": the connection was lost before the answer came: " + last_error_ +
       (sent ? "; Redis may have executed it" : "; it was not sent");

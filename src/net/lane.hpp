@@ -41,6 +41,7 @@ struct shared_options {
 struct submit_options {
   std::chrono::nanoseconds timeout{};  ///< from now on; `nanoseconds::max()` is without limit
   bool keeps_orphan = false;           ///< an answer that nobody waits for any more goes to the orphan handler
+  bool internal = false;               ///< of the library itself: taken and kept after `turn_away`
   bool blocks = false;                 ///< the server may take its time: silence is no sign of death
 };
 
@@ -79,6 +80,9 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   void cancel(void* op, std::uint64_t id) noexcept override;
   std::shared_ptr<detail::cancel_target> keep_alive() override { return shared_from_this(); }
 
+  /// Takes no more operations from callers, and tells those that wait `cancelled`. What the library itself has under
+  /// way goes on until `close`.
+  void turn_away();
   /// Ends everything; waiters are told `cancelled`. Safe to be called in any state, and from a completion of this lane.
   void close();
   /// Completes when nothing of a closed lane is running any more.
@@ -148,6 +152,7 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   core::line line_;
   bool service_posted_ = false;
   bool accepting_ = false;  // operations are taken; opened once, and not closed
+  bool turned_away_ = false;  // but not from callers
   std::string last_error_;
   std::uint64_t connects_ = 0;
   std::uint64_t losses_ = 0;

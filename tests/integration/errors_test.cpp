@@ -161,11 +161,10 @@ TEST_F(errors, maxclients_is_passed_on_with_advice) {
 }
 
 TEST_F(errors, a_full_disk_is_a_server_error_with_its_code) {
-  redis_server server;
-  // A folder that cannot be written to makes the next save fail, and writes are refused from then on.
+  redis_server server({.args = {"--dbfilename", "x"}});
+  // A file that cannot be written makes the next save fail, and writes are refused from then on.
   server.command({"SET", "a", "b"});
   server.command({"CONFIG", "SET", "save", "1 1"});
-  server.command({"CONFIG", "SET", "dbfilename", "x"});
   ASSERT_EQ(0, std::system(("mkdir " + server.folder() + "/x").c_str()));
   server.command({"BGSAVE"});
   const std::string message = operation_error<server_error>(hasty(server.url()), [&](client& redis) -> asio::awaitable<void> {

@@ -148,13 +148,13 @@ class rude_server {
       tcp::socket socket = co_await acceptor_.async_accept(asio::use_awaitable);
       co_await say(socket, "PING", "+PONG\r\n");
       co_await say(socket, "SUBSCRIBE", "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n");
-      const std::string published = "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n";
-      co_await asio::async_write(socket, asio::buffer(clients_++ == 0 ? bytes_ + published : published),
-                                 asio::use_awaitable);
+      std::string last = "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nx\r\n";
+      if (clients_++ == 0) last.insert(0, bytes_);
+      co_await asio::async_write(socket, asio::buffer(last), asio::use_awaitable);
       sockets_.push_back(std::move(socket));
     }
   }
-  static asio::awaitable<void> say(tcp::socket& to, const char* after, std::string answer) {
+  static asio::awaitable<void> say(tcp::socket& to, std::string_view after, std::string_view answer) {
     std::string heard;
     while (heard.find(after) == std::string::npos || !heard.ends_with("\r\n")) {
       char some[512];
