@@ -73,7 +73,8 @@ struct config {
   std::chrono::milliseconds lease_check_after{5000};
 
   // --- Bounds -----------------------------------------------------------------------------------------------------
-  /// Operations that may be unanswered on one lane, sent or waiting; one more fails with `overloaded`.
+  /// Operations that may be unanswered on one lane, sent or waiting, and pops that may wait; one more fails with
+  /// `overloaded`.
   /// REDIS_MAX_OPERATIONS.
   std::size_t max_operations = 100'000;
   /// Bytes that may wait to be sent on one lane; beyond it operations fail with `overloaded`, except that one

@@ -142,6 +142,14 @@ void pop_service::add(std::unique_ptr<node> waiter) {
                completion_site::loop);
     return;
   }
+  if (nodes_.size() >= options_->line.max_operations) {
+    const std::string what = waiter->describe();
+    std::exchange(waiter->waiter, nullptr)
+        ->fail(std::make_exception_ptr(overloaded(what + ": " + std::to_string(nodes_.size()) +
+                                                  " pops are waiting, no more are taken; raise max_operations")),
+               completion_site::loop);
+    return;
+  }
   if (!std::exchange(keeping_, true)) {
     asio::co_spawn(strand_, keep_waiting_connection(shared_from_this()), asio::detached);
   }
@@ -352,22 +360,42 @@ void pop_service::give_back(std::string queue, std::vector<std::string> elements
   std::vector<std::string_view> args{"LPUSH", queue};
   args.insert(args.end(), elements.rbegin(), elements.rend());
   request command(false, std::span<const std::string_view>(args));
-  auto strays = std::make_shared<std::pair<std::string, std::vector<std::string>>>(std::move(queue), std::move(elements));
+  auto strays = std::make_shared<stray_elements>(stray_elements{std::move(queue), std::move(elements)});
   send(
       *lane_, std::move(command), {.timeout = std::chrono::nanoseconds::max()},
       [this, strays](reply_view reply) {
+        // Refused, as by a full disk or memory: that may pass.
+        if (reply.is_error()) return give_back_later(strays, std::string(reply.text()));
         --giving_back_;
-        if (!reply.is_error() || !options_->log) return;
-        options_->log(log_level::error, std::to_string(strays->second.size()) + " elements could not be given back to " +
-                                            strays->first + ": " + std::string(reply.text()));
       },
-      [this, strays](const std::exception_ptr&) {
-        --giving_back_;
-        if (open_) return give_back(std::move(strays->first), std::move(strays->second));
-        if (!options_->log) return;
-        options_->log(log_level::error, std::to_string(strays->second.size()) + " elements could not be given back to " +
-                                            strays->first + " before the client was closed");
+      [this, strays](const std::exception_ptr& failure) {
+        std::string why = "the client was closed";
+        try {
+          std::rethrow_exception(failure);
+        } catch (const std::exception& e) {
+          why = e.what();
+        }
+        give_back_later(strays, why);
       });
+}
+
+void pop_service::give_back_later(std::shared_ptr<stray_elements> strays, const std::string& why) {
+  const bool again = open_;
+  if (options_->log) {
+    options_->log(again ? log_level::warning : log_level::error,
+                  std::to_string(strays->elements.size()) + " elements were not given back to " + strays->queue + ": " +
+                      why + (again ? "; trying again" : ""));
+  }
+  if (!again) {
+    --giving_back_;
+    return;
+  }
+  const auto timer = std::make_shared<asio::steady_timer>(strand_, options_->line.backoff_max);
+  timer->async_wait([self = shared_from_this(), timer, strays](net::error_code) {
+    --self->giving_back_;
+    self->give_back(std::move(strays->queue), std::move(strays->elements));
+    self->pump();
+  });
 }
 
 asio::awaitable<void> pop_service::keep_waiting_connection(std::shared_ptr<pop_service> self) {

@@ -16,6 +16,12 @@
 
 namespace redstart::detail {
 
+/// Elements of one queue that nobody wants any more, on their way back, in the order they were taken.
+struct stray_elements {
+  std::string queue;
+  std::vector<std::string> elements;
+};
+
 /// The driver of `core::pop_broker`: one connection on which all waiting pops of a client wait, made with the first of them.
 ///
 /// A pop that does not wait is an ordinary operation on the lane. Of either sort, an element that arrives when nobody
@@ -63,6 +69,7 @@ class pop_service final : public cancel_target, public std::enable_shared_from_t
             on_failure failure);
   void take_orphan(const request& command, reply_view reply);
   void give_back(std::string queue, std::vector<std::string> elements);
+  void give_back_later(std::shared_ptr<stray_elements> strays, const std::string& why);
   static asio::awaitable<void> keep_waiting_connection(std::shared_ptr<pop_service> self);
   void arm_timer();
 

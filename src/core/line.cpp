@@ -262,7 +262,8 @@ void line::expire(time_point now, ended_list& ended) {
 
 bool line::answer_due() const noexcept {
   const operation* op = in_line_.front();
-  return op && op->begin < sent_ && !op->blocks;
+  // A large one that is still being written is waited for by nobody yet.
+  return op && op->begin + op->request.bytes().size() <= sent_ && !op->blocks;
 }
 
 }  // namespace redstart::core

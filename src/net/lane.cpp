@@ -492,13 +492,14 @@ std::exception_ptr lane::describe_end(const core::operation& op) const {
       return std::make_exception_ptr(cancelled(what + ": cancelled by its caller", sent));
     case core::operation_end::timed_out: {
       const std::string within = " within " + milliseconds(op.patience);
+      if (!line_.is_open()) {
+        return std::make_exception_ptr(connection_error(what + ": no answer" + within + ", there is no connection: " +
+                                                            last_error_ + (sent ? "" : "; it was not sent"),
+                                                        sent));
+      }
       if (sent) {
         return std::make_exception_ptr(
             timeout_error(what + ": no answer" + within + "; the server is slow or the network is silent", true));
-      }
-      if (!line_.is_open()) {
-        return std::make_exception_ptr(
-            connection_error(what + ": not sent" + within + ", there is no connection: " + last_error_));
       }
       return std::make_exception_ptr(
           timeout_error(what + ": not sent" + within + ", the connection takes no more bytes"));

@@ -583,17 +583,17 @@ TEST_F(lease_pool_test, loop_has_nothing_left_to_do_after_closing) {
 TEST_F(lease_pool_test, loop_destroyed_with_users_of_every_sort_frees_everything) {
   server();
   auto io_alone = std::make_unique<asio::io_context>();
-  const net::strand strand(asio::any_io_executor(io_alone->get_executor()));
+  std::optional<net::strand> strand(asio::any_io_executor(io_alone->get_executor()));
   const auto options = std::make_shared<net::shared_options>();
   options->home = io_alone->get_executor();
   options->connection.dial.where = net::parse_url(server().unix_url());
   options->random = std::mt19937_64(1);
-  auto pool = std::make_shared<net::lease_pool>(strand, options, net::lease_config{.max_leased = 1});
+  auto pool = std::make_shared<net::lease_pool>(*strand, options, net::lease_config{.max_leased = 1});
   pool->open();
   const std::weak_ptr<net::lease_pool> watched = pool;
   for (int i = 0; i < 3; ++i) {
     asio::co_spawn(
-        strand,
+        *strand,
         [](std::shared_ptr<net::lease_pool> from) -> asio::awaitable<void> {
           const lease lent = co_await from->borrow(core::time_point::clock::now() + 1h);
           co_await ask(*lent, "BLPOP queue 0", {.timeout = std::chrono::nanoseconds::max(), .blocks = true});
@@ -606,6 +606,7 @@ TEST_F(lease_pool_test, loop_destroyed_with_users_of_every_sort_frees_everything
     return pool->figures().leased == 1 && pool->figures().waiting == 2;
   }));
   pool.reset();
+  strand.reset();
   io_alone.reset();
   EXPECT_TRUE(watched.expired());
 }

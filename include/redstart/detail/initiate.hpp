@@ -118,7 +118,7 @@ class operation_completion final : public completion {
   }
 
   void discard() noexcept override {
-    const Handler handler(std::move(handler_));
+    [[maybe_unused]] const Handler handler(std::move(handler_));
     destroy();
   }
 
