@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: MIT
 // What a GET costs, for a growing number of operations in flight: throughput and the client's own CPU.
-#include <sys/resource.h>
+#include "redstart/client.hpp"
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+
+#include <sys/resource.h>
+
 #include <chrono>
 #include <cstdio>
 #include <exception>
 #include <string>
 #include <vector>
-
-#include "redstart/client.hpp"
 
 namespace {
 
@@ -60,8 +61,7 @@ asio::awaitable<void> measure(redstart::client& redis, int depth, double seconds
     co_await timer.async_wait(asio::deferred);
   }
   const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  std::printf("%10d %14.0f %18.3f\n", depth, double(answered) / spent,
-              (cpu_seconds() - cpu) * 1e6 / double(answered));
+  std::printf("%10d %14.0f %18.3f\n", depth, double(answered) / spent, (cpu_seconds() - cpu) * 1e6 / double(answered));
 }
 
 asio::awaitable<void> run(const settings& chosen) {

@@ -2,18 +2,6 @@
 // The client: what a service holds to speak to Redis.
 #pragma once
 
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/deferred.hpp>
-#include <chrono>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <ranges>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "redstart/call_options.hpp"
 #include "redstart/config.hpp"
 #include "redstart/detail/client_access.hpp"
@@ -24,6 +12,19 @@
 #include "redstart/reply.hpp"
 #include "redstart/session.hpp"
 #include "redstart/subscription.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/deferred.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ranges>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace redstart {
 
@@ -49,9 +50,9 @@ struct each {
 
 /// Every verb, under one set of call options.
 ///
-/// Operations complete with `void(std::exception_ptr, Result)`; with `co_await` the result is returned and errors are thrown.
-/// The completion token is the last argument, `asio::deferred` by default; verbs with a list of arguments always
-/// return a deferred operation, which takes a token when called: `redis.del("a", "b")(token)`.
+/// Operations complete with `void(std::exception_ptr, Result)`; with `co_await` the result is returned and errors are
+/// thrown. The completion token is the last argument, `asio::deferred` by default; verbs with a list of arguments
+/// always return a deferred operation, which takes a token when called: `redis.del("a", "b")(token)`.
 ///
 /// Arguments are encoded when the verb is called and need not live longer. The operation starts when it is awaited; the
 /// client must be alive then, and may be destroyed afterwards: the operation then fails with `cancelled`.
@@ -60,7 +61,8 @@ struct each {
 /// `connection_error` (see `error::maybe_applied`); `overloaded`; `server_error` with Redis's answer; `decode_error`
 /// when the answer does not fit the type; `cancelled`. `encode_error` is thrown by the call itself.
 ///
-/// Cancellation (any type) frees the waiter at once. A command that was sent is executed all the same; its answer is dropped.
+/// Cancellation (any type) frees the waiter at once. A command that was sent is executed all the same; its answer is
+/// dropped.
 ///
 /// Safe to be called from any thread. Handlers run on their associated executor, without one on the client's.
 class commands {
@@ -129,9 +131,10 @@ class commands {
   /// Takes the first element of a queue. Empty when there is none.
   ///
   /// With a `timeout` of zero it returns at once (LPOP). Otherwise it waits up to `timeout` for an element (BLPOP, over
-  /// a connection that all waiting pops share); waiters of a queue are served in the order they came. A cancelled or timed-out wait
-  /// takes nothing: what arrives too late goes back to the head of the queue. The time of `call_options` is not applied
-  /// to waits. Empty means that Redis was asked and had nothing; when it could not be asked it is a `connection_error`.
+  /// a connection that all waiting pops share); waiters of a queue are served in the order they came. A cancelled or
+  /// timed-out wait takes nothing: what arrives too late goes back to the head of the queue. The time of `call_options`
+  /// is not applied to waits. Empty means that Redis was asked and had nothing; when it could not be asked it is a
+  /// `connection_error`.
   template <class T = json::value, class Token = asio::deferred_t>
   auto get_from_queue(std::string_view queue, std::chrono::nanoseconds timeout = {}, Token&& token = Token()) const {
     return start_pop<std::optional<T>>(detail::pop_request{std::string(queue), 1, false, timeout},
@@ -156,7 +159,8 @@ class commands {
   /// Looks at elements without taking them: LRANGE. Both ends are included; negative ones count from the end, -1 is
   /// the last.
   template <class T = json::value, class Token = asio::deferred_t>
-  auto peek_queue(std::string_view queue, std::int64_t first = 0, std::int64_t last = -1, Token&& token = Token()) const {
+  auto peek_queue(std::string_view queue, std::int64_t first = 0, std::int64_t last = -1,
+                  Token&& token = Token()) const {
     return start<std::vector<T>>({true, {"LRANGE", queue, std::to_string(first), std::to_string(last)}},
                                  detail::decode_values<T>(), token);
   }
@@ -180,8 +184,8 @@ class commands {
   /// Any command. Texts are sent as they are, numbers in decimal, other values as `codec` writes them.
   ///
   /// A command that blocks (BLMOVE, XREAD with BLOCK) gets a connection of its own meanwhile, and its time from its own
-  /// arguments; it fails with `pool_timeout` when none becomes free within the operation's timeout. One that would change the
-  /// connection for everybody (SUBSCRIBE, SELECT, MULTI) throws `error` that says what to use instead.
+  /// arguments; it fails with `pool_timeout` when none becomes free within the operation's timeout. One that would
+  /// change the connection for everybody (SUBSCRIBE, SELECT, MULTI) throws `error` that says what to use instead.
   template <class T = reply, class... Args>
   auto exec(std::string_view command, const Args&... args) const {
     return detail::with_arguments(
@@ -240,16 +244,18 @@ class client : public commands {
 
   [[nodiscard]] asio::any_io_executor get_executor() const;
 
-  /// Connects all lanes, and starts the server of an `embedded:` URL. Tries `config::connect_attempts` times, with backoff;
-  /// then `connection_error` says how often, for how long, and why. A login that is refused for good fails at once.
-  /// Does nothing when connected. After `disconnect` it may be called again. Completes with `void(std::exception_ptr)`.
+  /// Connects all lanes, and starts the server of an `embedded:` URL. Tries `config::connect_attempts` times, with
+  /// backoff; then `connection_error` says how often, for how long, and why. A login that is refused for good fails at
+  /// once. Does nothing when connected. After `disconnect` it may be called again. Completes with
+  /// `void(std::exception_ptr)`.
   template <class Token = asio::deferred_t>
   auto connect(Token&& token = Token()) {
     return detail::spawn(*core_, detail::connect(*core_), token);
   }
 
-  /// Ends the use of Redis: operations that are still waiting fail with `cancelled`, connections are closed, an embedded server
-  /// is stopped. Does nothing when not connected. Completes with `void(std::exception_ptr)`, never with an error.
+  /// Ends the use of Redis: operations that are still waiting fail with `cancelled`, connections are closed, an
+  /// embedded server is stopped. Does nothing when not connected. Completes with `void(std::exception_ptr)`, never with
+  /// an error.
   template <class Token = asio::deferred_t>
   auto disconnect(Token&& token = Token()) {
     return detail::spawn(*core_, detail::disconnect(*core_), token);
@@ -276,7 +282,8 @@ class client : public commands {
     static_assert(sizeof...(patterns) > 0, "name at least one pattern");
     return subscribe(subscription_options{.patterns = {std::string(std::string_view(patterns))...}});
   }
-  /// Takes channels (or patterns) away from every subscription of this client. Ending a `subscription` takes away only its own.
+  /// Takes channels (or patterns) away from every subscription of this client. Ending a `subscription` takes away only
+  /// its own.
   template <std::convertible_to<std::string_view>... Channels>
   auto unsubscribe(const Channels&... channels) const {
     static_assert(sizeof...(channels) > 0, "name at least one channel");

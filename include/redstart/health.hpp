@@ -25,8 +25,8 @@ struct pool_figures {
 struct lanes_figures {
   std::size_t configured = 0;
   std::size_t connected = 0;
-  std::size_t operations = 0;     ///< unanswered, sent or waiting
-  std::uint64_t reconnects = 0;   ///< connections made after the first of each lane
+  std::size_t operations = 0;    ///< unanswered, sent or waiting
+  std::uint64_t reconnects = 0;  ///< connections made after the first of each lane
 };
 
 /// What `health_check` finds. The first three are what the specification of this module names.
@@ -35,9 +35,9 @@ struct health {
   bool connected = false;            ///< Redis answered
   std::string redis_version;         ///< as INFO says it; empty when unknown
 
-  std::string reason;                     ///< why it is unhealthy
-  std::chrono::microseconds latency{};    ///< from the call to Redis's PONG
-  std::string role;                       ///< `master` or `slave`, as INFO says it
+  std::string reason;                   ///< why it is unhealthy
+  std::chrono::microseconds latency{};  ///< from the call to Redis's PONG
+  std::string role;                     ///< `master` or `slave`, as INFO says it
   lanes_figures lanes;
   pool_figures pool;
 

@@ -2,15 +2,15 @@
 // Several commands as one operation.
 #pragma once
 
+#include "redstart/codec.hpp"
+#include "redstart/detail/request.hpp"
+
 #include <array>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
 #include <string>
 #include <string_view>
-
-#include "redstart/codec.hpp"
-#include "redstart/detail/request.hpp"
 
 namespace redstart {
 
@@ -78,13 +78,11 @@ class pipeline {
   detail::request request_;
 };
 
-/// Commands that Redis runs together, nothing in between: MULTI, the commands, EXEC. When one of them is refused as it is
-/// queued (an unknown name, wrong arguments) none runs.
+/// Commands that Redis runs together, nothing in between: MULTI, the commands, EXEC. When one of them is refused as it
+/// is queued (an unknown name, wrong arguments) none runs.
 class transaction {
  public:
-  transaction() {
-    request_.add(std::array<std::string_view, 1>{"MULTI"}, false);
-  }
+  transaction() { request_.add(std::array<std::string_view, 1>{"MULTI"}, false); }
   /// As `pipeline::add`.
   template <class... Args>
   transaction& add(std::string_view command, const Args&... args) {

@@ -156,8 +156,8 @@ class session {
   }
 
   /// A transaction: what its commands answered, in order. Empty when a watched key has changed: none of them ran.
-  /// Afterwards nothing is watched. `server_error` when one of them was refused as it was queued, and none ran; an error
-  /// while running is in its reply. https://redis.io/docs/latest/develop/using-commands/transactions/
+  /// Afterwards nothing is watched. `server_error` when one of them was refused as it was queued, and none ran; an
+  /// error while running is in its reply. https://redis.io/docs/latest/develop/using-commands/transactions/
   template <class Token = asio::deferred_t>
   auto exec(transaction all, Token&& token = Token()) const {
     detail::session_command made{.command = {}, .effect = detail::session_effect::whole};
@@ -167,8 +167,8 @@ class session {
     return detail::start_on_session<std::optional<std::vector<reply>>>(collect.state, std::move(made), collect, token);
   }
 
-  /// Gives the connection back now, as destroying the session does. Operations that are under way fail with `cancelled`,
-  /// later ones with `not_connected`. May be called again.
+  /// Gives the connection back now, as destroying the session does. Operations that are under way fail with
+  /// `cancelled`, later ones with `not_connected`. May be called again.
   void close() noexcept {
     if (state_) detail::close_session(std::exchange(state_, nullptr));
   }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "redstart/client.hpp"
 
-#include <boost/asio/detached.hpp>
-
 #include "client/client_core.hpp"
+
+#include <boost/asio/detached.hpp>
 
 namespace redstart {
 
 client::client(asio::any_io_executor executor, config settings)
-    : commands(nullptr, {}),
-      owner_(std::make_shared<detail::client_core>(std::move(executor), std::move(settings))) {
+    : commands(nullptr, {}), owner_(std::make_shared<detail::client_core>(std::move(executor), std::move(settings))) {
   core_ = owner_.get();
 }
 

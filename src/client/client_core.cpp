@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "client/client_core.hpp"
 
-#include <boost/asio/detached.hpp>
-#include <functional>
-#include <random>
-
 #include "client/leased_command.hpp"
 #include "redstart/error.hpp"
+
+#include <boost/asio/detached.hpp>
+
+#include <functional>
+#include <random>
 
 namespace redstart::detail {
 
@@ -50,7 +51,8 @@ std::shared_ptr<net::shared_options> make_options(asio::any_io_executor home, co
 }
 
 std::vector<std::shared_ptr<net::lane>> make_lanes(const net::strand& on,
-                                                   const std::shared_ptr<net::shared_options>& options, unsigned count) {
+                                                   const std::shared_ptr<net::shared_options>& options,
+                                                   unsigned count) {
   std::vector<std::shared_ptr<net::lane>> lanes;
   for (unsigned i = 0; i < count; ++i) {
     lanes.push_back(std::make_shared<net::lane>(on, options, net::after_loss::reconnect));
@@ -76,7 +78,8 @@ client_core::client_core(asio::any_io_executor home, config settings)
 
 client_core::~client_core() = default;
 
-// --- Connecting ---------------------------------------------------------------------------------------------------------
+// --- Connecting
+// ---------------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> client_core::connect() {
   const auto self = shared_from_this();
@@ -147,7 +150,8 @@ void client_core::set_phase(phase_type phase) {
   phase_changed_.notify_all();
 }
 
-// --- Operations ---------------------------------------------------------------------------------------------------------
+// --- Operations
+// ---------------------------------------------------------------------------------------------------------
 
 net::submit_options client_core::submit_options_of(const call_options& options) const noexcept {
   return {.timeout = options.timeout.value_or(settings_.timeout)};

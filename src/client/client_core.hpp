@@ -2,16 +2,16 @@
 // What stands behind a client: its lanes, and the services that the verbs use.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "client/embedded_service.hpp"
 #include "client/pop_service.hpp"
 #include "client/pubsub_service.hpp"
 #include "net/lane.hpp"
 #include "net/lease_pool.hpp"
 #include "redstart/client.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace redstart::detail {
 

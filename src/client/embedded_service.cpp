@@ -3,6 +3,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+
 #include <exception>
 #include <functional>
 #include <optional>
@@ -11,8 +12,8 @@ namespace redstart::detail {
 
 namespace {
 
-// Runs `work` on a thread of its own and waits for it on the strand. When the waiting coroutine is cancelled the thread is
-// told to stop, and waited for all the same: what it made must not be left behind.
+// Runs `work` on a thread of its own and waits for it on the strand. When the waiting coroutine is cancelled the thread
+// is told to stop, and waited for all the same: what it made must not be left behind.
 asio::awaitable<void> run_aside(const net::strand& on, std::function<void(std::stop_token)> work) {
   struct shared_state {
     explicit shared_state(const net::strand& on) : finished(on) {}
@@ -21,7 +22,8 @@ asio::awaitable<void> run_aside(const net::strand& on, std::function<void(std::s
     bool done = false;
   };
   const auto state = std::make_shared<shared_state>(on);
-  std::jthread thread([state, work = std::move(work), on, working = asio::make_work_guard(asio::any_io_executor(on))](const std::stop_token& stop) {
+  std::jthread thread([state, work = std::move(work), on,
+                       working = asio::make_work_guard(asio::any_io_executor(on))](const std::stop_token& stop) {
     std::exception_ptr failure;
     try {
       work(stop);

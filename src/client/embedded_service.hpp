@@ -2,12 +2,12 @@
 // Starts and stops the private server of an `embedded:` client without blocking its executor.
 #pragma once
 
+#include "embedded/server.hpp"
+#include "net/event.hpp"
+
 #include <memory>
 #include <string>
 #include <thread>
-
-#include "embedded/server.hpp"
-#include "net/event.hpp"
 
 namespace redstart::detail {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What went wrong, in words.
-#include <boost/asio/post.hpp>
-
 #include "core/error_reply.hpp"
-#include "redstart/detail/initiate.hpp"
 #include "redstart/codec.hpp"
+#include "redstart/detail/initiate.hpp"
 #include "redstart/error.hpp"
+
+#include <boost/asio/post.hpp>
 
 namespace redstart::detail {
 
@@ -20,7 +20,8 @@ std::exception_ptr server_error_of(std::string_view text, const operation_contex
 std::vector<std::string> payloads_of(reply_view reply) {
   std::vector<std::string> payloads;
   if (reply.has_text()) payloads.emplace_back(reply.text());
-  for (const reply_view element : reply) payloads.emplace_back(element.has_text() ? element.text() : to_string(element));
+  for (const reply_view element : reply)
+    payloads.emplace_back(element.has_text() ? element.text() : to_string(element));
   return payloads;
 }
 
@@ -34,8 +35,8 @@ std::exception_ptr make_decode_failure(std::exception_ptr thrown, reply_view rep
   try {
     std::rethrow_exception(std::move(thrown));
   } catch (const mismatch& e) {
-    return std::make_exception_ptr(decode_error(
-        context.describe() + ": the answer does not fit the type: " + e.what(), payloads_of(reply)));
+    return std::make_exception_ptr(
+        decode_error(context.describe() + ": the answer does not fit the type: " + e.what(), payloads_of(reply)));
   } catch (const server_refusal& e) {
     return server_error_of(e.text, context);
   } catch (...) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include <boost/asio/use_awaitable.hpp>
-
 #include "client/client_core.hpp"
 #include "redstart/error.hpp"
+
+#include <boost/asio/use_awaitable.hpp>
 
 namespace redstart::detail {
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "client/leased_command.hpp"
 
+#include "net/clock.hpp"
+#include "redstart/error.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-
-#include "net/clock.hpp"
-#include "redstart/error.hpp"
 
 namespace redstart::detail {
 

@@ -2,11 +2,11 @@
 // One command that blocks, on a connection of its own.
 #pragma once
 
-#include <memory>
-#include <mutex>
-
 #include "net/lease_pool.hpp"
 #include "redstart/detail/client_access.hpp"
+
+#include <memory>
+#include <mutex>
 
 namespace redstart::detail {
 

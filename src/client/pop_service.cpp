@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "client/pop_service.hpp"
 
+#include "core/error_reply.hpp"
+#include "redstart/error.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-
-#include "core/error_reply.hpp"
-#include "redstart/error.hpp"
 
 namespace redstart::detail {
 
@@ -103,7 +103,8 @@ pop_service::pop_service(net::strand on, std::shared_ptr<const net::shared_optio
 
 pop_service::~pop_service() = default;
 
-// --- From callers ---------------------------------------------------------------------------------------------------------
+// --- From callers
+// ---------------------------------------------------------------------------------------------------------
 
 void pop_service::submit(pop_request&& pop, std::chrono::nanoseconds patience, completion_maker& maker) {
   if (pop.timeout <= std::chrono::nanoseconds::zero() || pop.max == 0) {
@@ -120,9 +121,11 @@ void pop_service::submit(pop_request&& pop, std::chrono::nanoseconds patience, c
   const bool ends = pop.timeout < core::time_point::max() - now;
   waiter->deadline = ends ? now + pop.timeout : core::time_point::max();
   const bool fits = maker.size <= sizeof waiter->storage && maker.alignment <= alignof(std::max_align_t);
-  void* where = fits ? static_cast<void*>(waiter->storage) : ::operator new(maker.size, std::align_val_t{maker.alignment});
+  void* where =
+      fits ? static_cast<void*>(waiter->storage) : ::operator new(maker.size, std::align_val_t{maker.alignment});
   waiter->waiter = maker.make(where, !fits, {*this, waiter.get(), waiter->id});
-  asio::post(strand_, [self = shared_from_this(), waiter = std::move(waiter)]() mutable { self->add(std::move(waiter)); });
+  asio::post(strand_,
+             [self = shared_from_this(), waiter = std::move(waiter)]() mutable { self->add(std::move(waiter)); });
 }
 
 void pop_service::submit_at_once(pop_request&& pop, std::chrono::nanoseconds patience, completion_maker& maker) {
@@ -175,7 +178,8 @@ void pop_service::remove(std::uint64_t id) {
   pump();
 }
 
-// --- What the broker wants --------------------------------------------------------------------------------------------------
+// --- What the broker wants
+// --------------------------------------------------------------------------------------------------
 
 void pop_service::pump() {
   // A completion that is told here may submit again, which comes back to this function.
@@ -340,7 +344,8 @@ std::unique_ptr<pop_service::node> pop_service::take(core::pop_waiter& waiter) {
   return taken;
 }
 
-// --- Carrying it out --------------------------------------------------------------------------------------------------------
+// --- Carrying it out
+// --------------------------------------------------------------------------------------------------------
 
 void pop_service::send(net::lane& over, request&& command, const net::submit_options& options, on_answer answer,
                        on_failure failure) {
@@ -399,8 +404,7 @@ void pop_service::give_back_later(std::shared_ptr<stray_elements> strays, const 
 }
 
 asio::awaitable<void> pop_service::keep_waiting_connection(std::shared_ptr<pop_service> self) {
-  core::backoff pause(self->options_->line.backoff_initial, self->options_->line.backoff_max,
-                      self->options_->random);
+  core::backoff pause(self->options_->line.backoff_initial, self->options_->line.backoff_max, self->options_->random);
   asio::steady_timer timer(self->strand_);
   // When the executor is destroyed this frame goes without reaching its end, and the waiters with it: they may own what
   // owns this service.
@@ -450,7 +454,8 @@ void pop_service::arm_timer() {
   });
 }
 
-// --- Opening and closing ----------------------------------------------------------------------------------------------------
+// --- Opening and closing
+// ----------------------------------------------------------------------------------------------------
 
 void pop_service::open() {
   open_ = true;

@@ -2,17 +2,18 @@
 // Taking elements of queues, at once or waiting, without losing any.
 #pragma once
 
-#include <atomic>
+#include "core/pop_broker.hpp"
+#include "net/lane.hpp"
+#include "redstart/detail/client_access.hpp"
+
 #include <boost/asio/steady_timer.hpp>
+
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include "core/pop_broker.hpp"
-#include "net/lane.hpp"
-#include "redstart/detail/client_access.hpp"
 
 namespace redstart::detail {
 
@@ -22,7 +23,8 @@ struct stray_elements {
   std::vector<std::string> elements;
 };
 
-/// The driver of `core::pop_broker`: one connection on which all waiting pops of a client wait, made with the first of them.
+/// The driver of `core::pop_broker`: one connection on which all waiting pops of a client wait, made with the first of
+/// them.
 ///
 /// A pop that does not wait is an ordinary operation on the lane. Of either sort, an element that arrives when nobody
 /// wants it any more is given back to the head of its queue; giving back is tried until it succeeds, so that after a
@@ -83,9 +85,9 @@ class pop_service final : public cancel_target, public std::enable_shared_from_t
   asio::steady_timer timer_;
   core::time_point timer_due_ = core::time_point::max();
   bool open_ = false;
-  bool keeping_ = false;   // keep_waiting_connection runs
+  bool keeping_ = false;  // keep_waiting_connection runs
   bool pumping_ = false;
-  std::string trouble_;    // why the waiting connection is away
+  std::string trouble_;  // why the waiting connection is away
   std::size_t giving_back_ = 0;
   net::event changed_;
 };

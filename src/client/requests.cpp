@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Commands from the arguments of verbs, and results from replies.
-#include <array>
-#include <charconv>
-
 #include "core/command_rules.hpp"
 #include "redstart/client.hpp"
+
+#include <array>
+#include <charconv>
 
 namespace redstart::detail {
 

@@ -13,7 +13,8 @@ namespace redstart::detail {
 /// From any thread, but for the lease itself, which belongs to the strand.
 class session_state final : public cancel_target, public std::enable_shared_from_this<session_state> {
  public:
-  /// `home` is the one of the lane's own options: completions use it until the very end, and may be what keeps this alive.
+  /// `home` is the one of the lane's own options: completions use it until the very end, and may be what keeps this
+  /// alive.
   session_state(net::strand on, net::lease lent, const asio::any_io_executor& home, std::chrono::nanoseconds patience);
   ~session_state();
 

@@ -13,12 +13,12 @@
 //  * While users wait and room is left, something is being dialled or asked for each of them.
 #pragma once
 
+#include "redstart/health.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <list>
 #include <optional>
-
-#include "redstart/health.hpp"
 
 namespace redstart::core {
 
@@ -133,13 +133,13 @@ class lease_book {
   [[nodiscard]] bool is_fresh(const entry& connection, time_point now) const noexcept;
   void release(entries& from, entries::iterator connection) noexcept;
   void serve(entries& from, entries::iterator connection) noexcept;
-  void drop(entries& from, entries::iterator connection, std::uint64_t pool_figures::*reason) noexcept;
+  void drop(entries& from, entries::iterator connection, std::uint64_t pool_figures::* reason) noexcept;
   void dismiss(std::list<lease_user*>& users) noexcept;
 
   const lease_config config_;
   bool open_ = false;
-  entries idle_;    // in the order of `alive`, the one used last at the back
-  entries lent_;    // also those whose user was served and has not taken it yet
+  entries idle_;  // in the order of `alive`, the one used last at the back
+  entries lent_;  // also those whose user was served and has not taken it yet
   entries asked_;
   entries doomed_;  // to be closed by the driver, no longer counted
   std::size_t dialing_ = 0;

@@ -13,7 +13,8 @@
 //  * Replies belong to the head of the line. A waiter that left (cancelled, timed out) leaves its slot behind when a
 //  byte of it
 //    was sent, and takes it along when none was.
-//  * After its deadline, rounded up to a millisecond, no first byte of an operation is sent, and its waiter is gone after
+//  * After its deadline, rounded up to a millisecond, no first byte of an operation is sent, and its waiter is gone
+//  after
 //    `expire`.
 #pragma once
 

@@ -2,10 +2,10 @@
 // Intrusive containers of operations: no allocation, constant time everywhere.
 #pragma once
 
+#include "core/operation.hpp"
+
 #include <cstddef>
 #include <utility>
-
-#include "core/operation.hpp"
 
 namespace redstart::core {
 
@@ -55,8 +55,8 @@ class operation_list {
   operation* last_ = nullptr;
 };
 
-/// Operations whose waiters are to be told, in order. Uses the deadline hook, which is free once an operation has ended,
-/// so that an abandoned operation can be told of here while its slot stays in the line.
+/// Operations whose waiters are to be told, in order. Uses the deadline hook, which is free once an operation has
+/// ended, so that an abandoned operation can be told of here while its slot stays in the line.
 class ended_list {
  public:
   [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }

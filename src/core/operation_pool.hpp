@@ -2,15 +2,15 @@
 // The memory of operations: slabs that are reused, so that a steady load allocates nothing.
 #pragma once
 
+#include "core/operation.hpp"
+
 #include <memory>
 #include <vector>
 
-#include "core/operation.hpp"
-
 namespace redstart::core {
 
-/// Not thread-safe: guarded by the lock of the line it belongs to. Slabs are given back only with the pool, so a pointer
-/// to an operation can always be looked at; `id` tells whether it is still the same one.
+/// Not thread-safe: guarded by the lock of the line it belongs to. Slabs are given back only with the pool, so a
+/// pointer to an operation can always be looked at; `id` tells whether it is still the same one.
 class operation_pool {
  public:
   operation_pool() = default;

@@ -2,14 +2,14 @@
 // The bytes that were read from one connection, and the replies that are complete in them.
 #pragma once
 
+#include "redstart/reply.hpp"
+#include "resp/reader.hpp"
+
 #include <cstddef>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
-
-#include "redstart/reply.hpp"
-#include "resp/reader.hpp"
 
 namespace redstart::core {
 
@@ -59,10 +59,10 @@ class reply_batch {
   resp::reader reader_;
   std::unique_ptr<char[]> buffer_;
   std::size_t capacity_ = 0;
-  std::size_t begin_ = 0;  // first byte that belongs to no complete reply
-  std::size_t end_ = 0;    // behind the last byte read
+  std::size_t begin_ = 0;            // first byte that belongs to no complete reply
+  std::size_t end_ = 0;              // behind the last byte read
   std::size_t unfinished_node_ = 0;  // first node of the unfinished reply
-  bool filled_ = false;    // the last read took all the room it had
+  bool filled_ = false;              // the last read took all the room it had
   std::vector<reply_node> nodes_;
   std::vector<complete_reply> replies_;
   std::size_t bytes_moved_ = 0;

@@ -10,8 +10,8 @@ namespace redstart::net {
 
 /// When `timeout` has passed from now.
 ///
-/// Long timeouts are counted from the kernel's coarse clock, which is a few milliseconds behind at most and costs a fifth of
-/// the precise one: this is asked for every operation.
+/// Long timeouts are counted from the kernel's coarse clock, which is a few milliseconds behind at most and costs a
+/// fifth of the precise one: this is asked for every operation.
 inline std::chrono::steady_clock::time_point deadline_after(std::chrono::nanoseconds timeout) noexcept {
   using clock = std::chrono::steady_clock;
   constexpr std::chrono::seconds coarse_enough{1};

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "net/connection.hpp"
 
-#include <vector>
-
 #include "core/error_reply.hpp"
 #include "net/deadline_guard.hpp"
 #include "redstart/detail/request.hpp"
 #include "redstart/error.hpp"
+
+#include <vector>
 
 namespace redstart::net {
 

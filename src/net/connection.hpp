@@ -2,13 +2,13 @@
 // A stream that has logged in: bytes out, batches of replies in.
 #pragma once
 
-#include <memory>
-#include <string_view>
-
 #include "core/handshake_fsm.hpp"
 #include "core/reply_batch.hpp"
 #include "net/dialer.hpp"
 #include "redstart/error.hpp"
+
+#include <memory>
+#include <string_view>
 
 namespace redstart::net {
 
@@ -33,8 +33,8 @@ class connection {
 
   connection(std::unique_ptr<stream> io, resp::limits limits) : io_(std::move(io)), replies_(limits) {}
 
-  /// Waits for bytes and finds the complete replies in them, perhaps none. Returns false when the connection is of no more use;
-  /// `failure()` says why. The replies that were complete before that are there all the same.
+  /// Waits for bytes and finds the complete replies in them, perhaps none. Returns false when the connection is of no
+  /// more use; `failure()` says why. The replies that were complete before that are there all the same.
   asio::awaitable<bool> read();
   [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   /// The failure is the peer's breach of the protocol.

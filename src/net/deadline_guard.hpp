@@ -2,12 +2,13 @@
 // A limit on a piece of driver code: closes whatever is in the way when time is up.
 #pragma once
 
+#include "net/stream.hpp"
+
 #include <boost/asio/steady_timer.hpp>
+
 #include <chrono>
 #include <functional>
 #include <memory>
-
-#include "net/stream.hpp"
 
 namespace redstart::net {
 

@@ -2,11 +2,11 @@
 // Something that drivers wait for and others announce, all on one strand.
 #pragma once
 
+#include "net/stream.hpp"
+
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include "net/stream.hpp"
 
 namespace redstart::net {
 

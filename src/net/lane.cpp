@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "net/lane.hpp"
 
+#include "core/error_reply.hpp"
+#include "net/clock.hpp"
+#include "redstart/error.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/consign.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-
-#include "core/error_reply.hpp"
-#include "net/clock.hpp"
-#include "redstart/error.hpp"
 
 namespace redstart::net {
 
@@ -63,7 +63,8 @@ void lane::discard_all() noexcept {
   }
 }
 
-// --- Connecting ---------------------------------------------------------------------------------------------------------
+// --- Connecting
+// ---------------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> lane::open(unsigned attempts) {
   const auto self = shared_from_this();
@@ -234,15 +235,15 @@ void lane::lose(const std::string& why, bool for_good) {
     line_.lost(for_good, core::operation_end::lost, ended);
   }
   if (was_open) {
-    log(for_good ? log_level::info : log_level::warning,
-        "lost the connection to " + options_->display + ": " + why);
+    log(for_good ? log_level::info : log_level::warning, "lost the connection to " + options_->display + ": " + why);
     if (on_change_) on_change_(false);
   }
   tell(ended);
   if (!for_good) service();
 }
 
-// --- Replies ------------------------------------------------------------------------------------------------------------
+// --- Replies
+// ------------------------------------------------------------------------------------------------------------
 
 asio::awaitable<std::string> lane::serve() {
   const auto connected = connection_;
@@ -326,7 +327,8 @@ void lane::deliver() {
   }
 }
 
-// --- Requests -----------------------------------------------------------------------------------------------------------
+// --- Requests
+// -----------------------------------------------------------------------------------------------------------
 
 void lane::submit(detail::request&& request, const submit_options& options, detail::completion_maker& maker) {
   const core::time_point deadline = deadline_after(options.timeout);
@@ -472,7 +474,8 @@ void lane::arm_timer(core::time_point due) {
   });
 }
 
-// --- Endings ------------------------------------------------------------------------------------------------------------
+// --- Endings
+// ------------------------------------------------------------------------------------------------------------
 
 void lane::tell(core::ended_list& ended) {
   while (core::operation* op = ended.pop_front()) {
@@ -512,9 +515,8 @@ std::exception_ptr lane::describe_end(const core::operation& op) const {
   if (stopping() || op.end == core::operation_end::shut_down) {
     return std::make_exception_ptr(cancelled(what + ": the client was disconnected", sent));
   }
-  const std::string text =
-      what + ": the connection was lost before the answer came: " + last_error_ +
-      (sent ? "; Redis may have executed it" : "; it was not sent");
+  const std::string text = what + ": the connection was lost before the answer came: " + last_error_ +
+                           (sent ? "; Redis may have executed it" : "; it was not sent");
   if (broke_protocol_) return std::make_exception_ptr(protocol_error(text, sent));
   return std::make_exception_ptr(connection_error(text, sent));
 }
@@ -527,7 +529,8 @@ std::exception_ptr lane::describe_closed(const core::operation& op) const {
   return std::make_exception_ptr(not_connected(what + ": not connected, call connect first"));
 }
 
-// --- Looking ------------------------------------------------------------------------------------------------------------
+// --- Looking
+// ------------------------------------------------------------------------------------------------------------
 
 bool lane::is_quiet() {
   const std::lock_guard lock(mutex_);

@@ -2,14 +2,6 @@
 // One multiplexed connection that many operations share, kept alive for as long as it is wanted.
 #pragma once
 
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <functional>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <vector>
-
 #include "core/line.hpp"
 #include "core/liveness.hpp"
 #include "core/operation_pool.hpp"
@@ -18,6 +10,15 @@
 #include "redstart/detail/completion.hpp"
 #include "redstart/detail/request.hpp"
 #include "redstart/log.hpp"
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 namespace redstart::net {
 
@@ -70,8 +71,8 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   ~lane();
 
   /// Connects, with backoff, `attempts` times at most (0: until closed), then keeps the connection by itself.
-  /// Throws `connection_error` that says how often and for how long was tried, or why trying is pointless; then, and after
-  /// `closed()`, it may be called again. Not while open.
+  /// Throws `connection_error` that says how often and for how long was tried, or why trying is pointless; then, and
+  /// after `closed()`, it may be called again. Not while open.
   asio::awaitable<void> open(unsigned attempts);
 
   /// Sends a request; its completion is told of the end. Throws only `bad_alloc`, and then nothing was taken.
@@ -113,7 +114,7 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   };
 
   struct persistence {
-    unsigned most;                // 0: no limit
+    unsigned most;              // 0: no limit
     bool give_up_when_refused;  // a login that is refused for good ends the attempts
   };
   asio::awaitable<void> connect(persistence allowed);
@@ -151,7 +152,7 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   core::operation_pool pool_;
   core::line line_;
   bool service_posted_ = false;
-  bool accepting_ = false;  // operations are taken; opened once, and not closed
+  bool accepting_ = false;    // operations are taken; opened once, and not closed
   bool turned_away_ = false;  // but not from callers
   std::string last_error_;
   std::uint64_t connects_ = 0;
@@ -164,8 +165,8 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   asio::steady_timer pause_;  // between attempts to connect
   bool write_blocked_ = false;
   bool awaiting_writable_ = false;
-  bool doubted_ = false;  // found dead once; bytes may be waiting in the socket
-  std::string broken_;         // why the connection must not be used any more
+  bool doubted_ = false;         // found dead once; bytes may be waiting in the socket
+  std::string broken_;           // why the connection must not be used any more
   bool broke_protocol_ = false;  // the last loss was the peer's breach of the protocol
   std::shared_ptr<asio::cancellation_signal> stop_;
   std::vector<claimed> claimed_;

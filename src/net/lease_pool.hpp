@@ -16,8 +16,8 @@ using core::lease_config;
 
 class lease_pool;
 
-/// One connection, lent. Giving it back happens in the destructor, cannot fail and does not wait; a connection that is not
-/// quiet (something is in flight, or unread) is closed instead.
+/// One connection, lent. Giving it back happens in the destructor, cannot fail and does not wait; a connection that is
+/// not quiet (something is in flight, or unread) is closed instead.
 ///
 /// What a command that is closed under way had taken from a queue is lost with its connection: waiting pops have
 /// machinery of their own. Belongs to the strand of its pool.
@@ -47,18 +47,18 @@ class lease {
   bool tainted_ = false;
 };
 
-/// Runs on the strand. Users are served in the order they came; the connection used last is lent first, so that the rest
-/// can grow old and be closed.
+/// Runs on the strand. Users are served in the order they came; the connection used last is lent first, so that the
+/// rest can grow old and be closed.
 class lease_pool final : public std::enable_shared_from_this<lease_pool> {
  public:
   lease_pool(strand on, std::shared_ptr<const shared_options> options, const lease_config& config);
 
-  /// Lends a connection: an idle one, asked with PING first when it was idle for long, or a new one, or the next that is
-  /// given back, whichever is there first.
+  /// Lends a connection: an idle one, asked with PING first when it was idle for long, or a new one, or the next that
+  /// is given back, whichever is there first.
   ///
-  /// Throws `pool_timeout` when all were in use until `deadline`; `connection_error` when a new one could not be made, in
-  /// one attempt or by `deadline`; `not_connected` when closed; `cancelled` when closed meanwhile, or when the awaiting
-  /// coroutine is cancelled, which leaves nothing behind: a connection on its way goes to the next user.
+  /// Throws `pool_timeout` when all were in use until `deadline`; `connection_error` when a new one could not be made,
+  /// in one attempt or by `deadline`; `not_connected` when closed; `cancelled` when closed meanwhile, or when the
+  /// awaiting coroutine is cancelled, which leaves nothing behind: a connection on its way goes to the next user.
   asio::awaitable<lease> borrow(core::time_point deadline);
 
   void open() noexcept { book_.open(); }

@@ -2,9 +2,9 @@
 // A stream over a TCP or unix socket.
 #pragma once
 
-#include <boost/asio/generic/stream_protocol.hpp>
-
 #include "net/stream.hpp"
+
+#include <boost/asio/generic/stream_protocol.hpp>
 
 namespace redstart::net {
 

@@ -7,6 +7,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/system/error_code.hpp>
+
 #include <cstddef>
 #include <memory>
 #include <string_view>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "redstart/web/redis.hpp"
 
-#include <mutex>
-
 #include "redstart/error.hpp"
+
+#include <mutex>
 
 namespace redstart::web {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <boost/describe.hpp>
-
 #include "support/client_fixture.hpp"
+
+#include <boost/describe.hpp>
 
 namespace redstart::test {
 

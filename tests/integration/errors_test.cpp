@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Each way to fail gives its own error, and one that says what to do.
+#include "support/client_fixture.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
-
-#include "support/client_fixture.hpp"
 
 namespace redstart::test {
 namespace {
@@ -167,12 +167,13 @@ TEST_F(errors, a_full_disk_is_a_server_error_with_its_code) {
   server.command({"CONFIG", "SET", "save", "1 1"});
   ASSERT_EQ(0, std::system(("mkdir " + server.folder() + "/x").c_str()));
   server.command({"BGSAVE"});
-  const std::string message = operation_error<server_error>(hasty(server.url()), [&](client& redis) -> asio::awaitable<void> {
-    for (int i = 0; i < 500; ++i) {
-      co_await redis.set("k", i);
-      co_await pause(10ms);
-    }
-  });
+  const std::string message =
+      operation_error<server_error>(hasty(server.url()), [&](client& redis) -> asio::awaitable<void> {
+        for (int i = 0; i < 500; ++i) {
+          co_await redis.set("k", i);
+          co_await pause(10ms);
+        }
+      });
   EXPECT_TRUE(contains(message, "MISCONF")) << message;
   EXPECT_TRUE(contains(message, "disk")) << message;
   EXPECT_FALSE(maybe_applied);
@@ -272,9 +273,8 @@ TEST_F(errors, a_peer_that_speaks_something_else_is_a_protocol_error) {
     }
   }(acceptor));
   config settings = hasty("redis://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
-  const std::string message = operation_error<protocol_error>(settings, [](client& redis) -> asio::awaitable<void> {
-    co_await redis.set("k", 1);
-  });
+  const std::string message = operation_error<protocol_error>(
+      settings, [](client& redis) -> asio::awaitable<void> { co_await redis.set("k", 1); });
   EXPECT_TRUE(contains(message, "SET k")) << message;
 }
 

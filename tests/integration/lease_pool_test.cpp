@@ -121,14 +121,15 @@ asio::awaitable<std::string> ask(net::lane& over, std::string words, net::submit
       [&](auto handler) {
         detail::decode_reply<reply> decode;
         detail::typed_completion_maker<decltype(handler), reply, detail::decode_reply<reply>> maker(handler, decode,
-                                                                                                      home);
+                                                                                                    home);
         over.submit(std::move(command), how, maker);
       },
       asio::use_awaitable);
   co_return std::string(answer.view().text());
 }
 
-// --- Lending ------------------------------------------------------------------------------------------------------------
+// --- Lending
+// ------------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, connection_is_made_when_needed_and_used_again) {
   const auto pool = make_pool();
@@ -228,7 +229,8 @@ TEST_F(lease_pool_test, waiting_ends_at_the_deadline_and_says_why) {
   });
 }
 
-// --- What may be used again ---------------------------------------------------------------------------------------------
+// --- What may be used again
+// ---------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, tainted_connection_is_closed) {
   const auto pool = make_pool();
@@ -279,7 +281,8 @@ TEST_F(lease_pool_test, closed_connection_does_not_delay_the_next_user) {
   EXPECT_EQ(pool->figures().created, 2U);
 }
 
-// --- Idle connections ---------------------------------------------------------------------------------------------------
+// --- Idle connections
+// ---------------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, connection_lost_with_the_server_is_replaced_unseen) {
   const auto pool = make_pool({.check_after = 0ms});
@@ -346,7 +349,8 @@ TEST_F(lease_pool_test, idle_connections_are_closed_in_time) {
   EXPECT_TRUE(eventually_seen(0));
 }
 
-// --- Servers that refuse ------------------------------------------------------------------------------------------------
+// --- Servers that refuse
+// ------------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, each_user_is_told_after_one_attempt_that_there_is_no_server) {
   const auto pool = make_pool({.max_leased = 2}, "unix:///nonexistent/redis.sock");
@@ -402,7 +406,8 @@ TEST_F(lease_pool_test, silent_server_does_not_hold_a_user_beyond_its_deadline) 
   EXPECT_EQ(pool->figures().waiting, 0U);
 }
 
-// --- Cancelling ---------------------------------------------------------------------------------------------------------
+// --- Cancelling
+// ---------------------------------------------------------------------------------------------------------
 
 class lease_pool_cancel_test : public lease_pool_test {
  protected:
@@ -410,7 +415,8 @@ class lease_pool_cancel_test : public lease_pool_test {
   void cancel(const std::shared_ptr<borrower>& one) {
     asio::post(on, [one] { one->cancel.emit(asio::cancellation_type::terminal); });
   }
-  // Lets a borrower run for `steps` handlers, cancels it, and lets everything end. Returns false when it had ended before.
+  // Lets a borrower run for `steps` handlers, cancels it, and lets everything end. Returns false when it had ended
+  // before.
   bool cancel_after(int steps, const std::shared_ptr<net::lease_pool>& pool) {
     const auto one = borrow(pool, 30s);
     const auto limit = core::time_point::clock::now() + 10s;
@@ -521,7 +527,8 @@ TEST_F(lease_pool_cancel_test, counters_balance_after_a_storm_of_cancels) {
   EXPECT_LE(pool->figures().open, 4U);
 }
 
-// --- Closing ------------------------------------------------------------------------------------------------------------
+// --- Closing
+// ------------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, closing_ends_waiting_lent_and_idle_and_it_can_be_opened_again) {
   const auto pool = make_pool({.max_leased = 2});

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Many at once.
+#include "support/client_fixture.hpp"
+
+#include <boost/asio/use_future.hpp>
+
 #include <malloc.h>
 
 #include <atomic>
-#include <boost/asio/use_future.hpp>
-
 #include <map>
 #include <thread>
-
-#include "support/client_fixture.hpp"
 
 namespace redstart::test {
 namespace {
@@ -29,7 +29,8 @@ class load : public loop_test {
   std::size_t sockets() {
     const std::string list = server.command({"CLIENT", "LIST"}).text;
     std::size_t count = 0;
-    for (std::size_t at = list.find("name=redstart"); at != std::string::npos; at = list.find("name=redstart", at + 1)) ++count;
+    for (std::size_t at = list.find("name=redstart"); at != std::string::npos; at = list.find("name=redstart", at + 1))
+      ++count;
     return count;
   }
 };
@@ -76,7 +77,8 @@ TEST_F(load, a_waiting_operation_costs_less_than_a_kibibyte) {
         std::size_t answered = 0;
         const std::size_t before = mallinfo2().uordblks;
         for (std::size_t i = 0; i < waiting; ++i) {
-          redis.get<std::string>("key")([&](std::exception_ptr failure, const auto&) { answered += failure ? 0u : 1u; });
+          redis.get<std::string>("key")(
+              [&](std::exception_ptr failure, const auto&) { answered += failure ? 0u : 1u; });
         }
         const std::size_t used = mallinfo2().uordblks - before;
         std::printf("memory per waiting operation: %zu bytes (%zu waiting)\n", used / waiting, waiting);

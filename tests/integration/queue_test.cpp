@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
+#include "support/client_fixture.hpp"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/describe.hpp>
-#include <numeric>
 
-#include "support/client_fixture.hpp"
+#include <numeric>
 
 namespace redstart::test {
 

@@ -85,9 +85,9 @@ TEST_P(restart, every_operation_ends_by_its_deadline_and_traffic_goes_on_without
           const long after_start = seen.answered;
           co_await until([&] { return seen.answered > after_start + 100; }, 10s);
           std::printf("traffic resumed %lld ms after the server was back\n",
-                      static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                                                 std::chrono::steady_clock::now() - back)
-                                                 .count()));
+                      static_cast<long long>(
+                          std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - back)
+                              .count()));
         }
         going = false;
         co_await all_done();
@@ -144,10 +144,12 @@ INSTANTIATE_TEST_SUITE_P(every_way, restart,
 
 class loading : public loop_test {};
 
-// A server that loads its data refuses every command before it is executed: operations wait for it, within their deadline.
+// A server that loads its data refuses every command before it is executed: operations wait for it, within their
+// deadline.
 TEST_F(loading, operations_wait_for_a_server_that_is_loading_until_their_deadline) {
   redis_server server({.args = {"--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"}});
-  for (int i = 0; i < 2000; ++i) server.command({"SET", "key:" + std::to_string(i), std::to_string(i * 7919) + "-value"});
+  for (int i = 0; i < 2000; ++i)
+    server.command({"SET", "key:" + std::to_string(i), std::to_string(i * 7919) + "-value"});
   server.command({"SAVE"});
   config settings;
   settings.url = server.unix_url();

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include "redstart/web/redis.hpp"
-
 #include "support/client_fixture.hpp"
 
 namespace redstart::test {
@@ -43,7 +42,8 @@ TEST_F(web, concurrent_first_calls_make_one_client) {
     co_await all_done();
     const std::string clients = server.command({"CLIENT", "LIST", "TYPE", "normal"}).text;
     std::size_t count = 0;
-    for (std::size_t at = clients.find("name=redstart"); at != std::string::npos; at = clients.find("name=redstart", at + 1)) {
+    for (std::size_t at = clients.find("name=redstart"); at != std::string::npos;
+         at = clients.find("name=redstart", at + 1)) {
       ++count;
     }
     EXPECT_EQ(count, 1u) << clients;

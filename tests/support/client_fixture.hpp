@@ -2,6 +2,10 @@
 // Fixtures for tests of the client on a real server.
 #pragma once
 
+#include "redstart/client.hpp"
+#include "redstart/error.hpp"
+#include "support/server.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -13,10 +17,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-
-#include "redstart/client.hpp"
-#include "redstart/error.hpp"
-#include "support/server.hpp"
 
 namespace redstart::test {
 
@@ -101,8 +101,8 @@ struct way {
 
 inline std::string name_of(const ::testing::TestParamInfo<way>& info) { return info.param.name; }
 
-inline const way every_way[] = {{"tcp_resp3", "tcp", 3},   {"tcp_resp2", "tcp", 2},   {"unix_resp3", "unix", 3},
-                                {"unix_resp2", "unix", 2}, {"tls_resp3", "tls", 3},   {"tls_resp2", "tls", 2},
+inline const way every_way[] = {{"tcp_resp3", "tcp", 3},     {"tcp_resp2", "tcp", 2}, {"unix_resp3", "unix", 3},
+                                {"unix_resp2", "unix", 2},   {"tls_resp3", "tls", 3}, {"tls_resp2", "tls", 2},
                                 {"redis_url", "external", 3}};
 
 /// Runs each test over every way. The server of REDIS_URL is used only when its database is empty.

@@ -49,8 +49,7 @@ class relay {
   static boost::asio::awaitable<void> accept(std::shared_ptr<state> of) {
     for (;;) {
       boost::system::error_code ec;
-      socket client = co_await of->acceptor.async_accept(
-          boost::asio::redirect_error(boost::asio::use_awaitable, ec));
+      socket client = co_await of->acceptor.async_accept(boost::asio::redirect_error(boost::asio::use_awaitable, ec));
       if (ec) co_return;
       const auto here = std::make_shared<socket>(std::move(client));
       const auto there = std::make_shared<socket>(here->get_executor());

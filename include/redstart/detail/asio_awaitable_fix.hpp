@@ -2,8 +2,8 @@
 // Lets `co_await` take a deferred operation that completes with `void(std::exception_ptr, T)` on Boost 1.81.
 //
 // In that release Asio's own handler for this signature tests the wrong object (`*result`, which is not a pointer) and
-// does not compile. This partial specialisation, for operations that return nothing from initiation, is the more special one and
-// so is chosen instead. Later releases need no help.
+// does not compile. This partial specialisation, for operations that return nothing from initiation, is the more
+// special one and so is chosen instead. Later releases need no help.
 #pragma once
 
 #include <boost/version.hpp>
@@ -11,6 +11,7 @@
 #if BOOST_VERSION == 108100
 
 #include <boost/asio/awaitable.hpp>
+
 #include <exception>
 #include <utility>
 

@@ -2,8 +2,14 @@
 // What the templates of `client` need from the compiled library.
 #pragma once
 
+#include "redstart/detail/from_reply.hpp"
+#include "redstart/detail/initiate.hpp"
+#include "redstart/health.hpp"
+#include "redstart/subscription.hpp"
+
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+
 #include <chrono>
 #include <optional>
 #include <span>
@@ -11,18 +17,14 @@
 #include <string_view>
 #include <vector>
 
-#include "redstart/detail/from_reply.hpp"
-#include "redstart/detail/initiate.hpp"
-#include "redstart/health.hpp"
-#include "redstart/subscription.hpp"
-
 namespace redstart {
 
 struct set_options;
 
 namespace detail {
 
-// --- Verbs that are more than one request: coroutines on the client's strand ------------------------------------------
+// --- Verbs that are more than one request: coroutines on the client's strand
+// ------------------------------------------
 [[nodiscard]] asio::any_io_executor strand_of(client_core& core);
 asio::awaitable<void> connect(client_core& core);
 asio::awaitable<void> disconnect(client_core& core);
@@ -40,7 +42,8 @@ auto spawn(client_core& core, asio::awaitable<Result> work) {
   return asio::co_spawn(strand_of(core), std::move(work), asio::deferred);
 }
 
-// --- Requests ---------------------------------------------------------------------------------------------------------
+// --- Requests
+// ---------------------------------------------------------------------------------------------------------
 request set_request(std::string_view key, std::string_view value, const set_options& options);
 void add_exec(request& transaction);
 
@@ -117,7 +120,8 @@ auto start_command(client_core* core, const call_options& options, std::span<con
       std::move(decode));
 }
 
-// --- Decoders ---------------------------------------------------------------------------------------------------------
+// --- Decoders
+// ---------------------------------------------------------------------------------------------------------
 struct decode_ttl {
   void operator()(reply_view reply, std::optional<std::chrono::milliseconds>& result) const;
 };

@@ -2,14 +2,14 @@
 // The boundary between an operation on its way and whoever waits for it.
 #pragma once
 
+#include "redstart/reply.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "redstart/reply.hpp"
 
 namespace redstart::detail {
 
@@ -34,8 +34,8 @@ enum class completion_site {
 /// Whoever waits for an operation: decodes replies and calls the user's handler once. Lives in the operation's own
 /// storage when it fits there.
 ///
-/// Exactly one of `answer`, `fail` and `discard` is called, once, last; it destroys the completion before the handler runs.
-/// Neither throws: what a handler throws is posted to the client's executor, to leave it through `run()`.
+/// Exactly one of `answer`, `fail` and `discard` is called, once, last; it destroys the completion before the handler
+/// runs. Neither throws: what a handler throws is posted to the client's executor, to leave it through `run()`.
 class completion {
  public:
   completion() = default;

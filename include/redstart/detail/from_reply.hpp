@@ -2,6 +2,9 @@
 // From a reply to the type that was asked for.
 #pragma once
 
+#include "redstart/codec.hpp"
+#include "redstart/reply.hpp"
+
 #include <concepts>
 #include <cstdint>
 #include <limits>
@@ -11,9 +14,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "redstart/codec.hpp"
-#include "redstart/reply.hpp"
 
 namespace redstart::detail {
 

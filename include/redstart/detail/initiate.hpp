@@ -2,6 +2,11 @@
 // From a verb to an operation: how a completion token of any sort meets the compiled library.
 #pragma once
 
+#include "redstart/call_options.hpp"
+#include "redstart/detail/asio_awaitable_fix.hpp"
+#include "redstart/detail/completion.hpp"
+#include "redstart/detail/request.hpp"
+
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -10,6 +15,7 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+
 #include <chrono>
 #include <exception>
 #include <memory>
@@ -18,11 +24,6 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-
-#include "redstart/call_options.hpp"
-#include "redstart/detail/asio_awaitable_fix.hpp"
-#include "redstart/detail/completion.hpp"
-#include "redstart/detail/request.hpp"
 
 namespace redstart::detail {
 
@@ -71,7 +72,8 @@ class cancel_on_signal {
   std::uint64_t id_;
 };
 
-/// The completion for one handler type. `Decode` makes the `Result` of replies; what it throws fails this operation only.
+/// The completion for one handler type. `Decode` makes the `Result` of replies; what it throws fails this operation
+/// only.
 template <class Handler, class Result, class Decode>
 class operation_completion final : public completion {
  public:

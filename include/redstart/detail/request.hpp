@@ -20,7 +20,9 @@ class request {
  public:
   request() noexcept = default;
   /// One command that is known to be safe to repeat, or known not to be: no look-up.
-  request(bool repeatable, std::initializer_list<std::string_view> args) { add({args.begin(), args.size()}, repeatable); }
+  request(bool repeatable, std::initializer_list<std::string_view> args) {
+    add({args.begin(), args.size()}, repeatable);
+  }
   request(bool repeatable, std::span<const std::string_view> args) { add(args, repeatable); }
   request(request&& other) noexcept { take(other); }
   request& operator=(request&& other) noexcept {
