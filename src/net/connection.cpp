@@ -6,6 +6,7 @@
 #include "redstart/detail/request.hpp"
 #include "redstart/error.hpp"
 
+#include <utility>
 #include <vector>
 
 namespace redstart::net {
@@ -65,8 +66,11 @@ asio::awaitable<void> connection::log_in(const core::handshake_config& login) {
     while (next == replies_.size()) {
       replies_.clear();
       next = 0;
+      const std::string write_failure = std::exchange(failure_, {});
       const bool alive = co_await read();
-      if (!alive && replies_.empty()) throw connection_error("the handshake failed: " + failure_);
+      if (!alive && replies_.empty()) {
+        throw connection_error("the handshake failed: " + (write_failure.empty() ? failure_ : write_failure));
+      }
     }
     action = handshake.on_reply(replies_[next++]);
   }
@@ -77,7 +81,11 @@ asio::awaitable<void> connection::write_all(std::string_view bytes) {
     error_code ec;
     bytes.remove_prefix(io_->try_write(bytes, ec));
     if (!ec && !bytes.empty()) co_await io_->wait_writable(ec);
-    if (ec) throw connection_error("the handshake failed: cannot write: " + ec.message());
+    // Whoever closes on us may have said why: what was received is read all the same.
+    if (ec) {
+      failure_ = "cannot write: " + ec.message();
+      co_return;
+    }
   }
 }
 
