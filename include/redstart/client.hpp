@@ -199,7 +199,10 @@ class commands {
   /// is an empty vector.
   template <class Token = asio::deferred_t>
   auto exec(pipeline batch, Token&& token = Token()) const {
-    return start<std::vector<reply>>(std::move(batch.request_), detail::collect_replies(), token);
+    // An operation must be answered: without commands of its own it asks PING and drops the answer.
+    const bool nothing = batch.empty();
+    if (nothing) batch.add("PING");
+    return start<std::vector<reply>>(std::move(batch.request_), detail::collect_replies{.drop = nothing}, token);
   }
 
   /// A transaction: what its commands answered, in order. `server_error` (EXECABORT) when one of them was refused as it

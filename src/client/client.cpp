@@ -4,11 +4,12 @@
 #include "client/client_core.hpp"
 
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 
 namespace redstart {
 
 client::client(asio::any_io_executor executor, config settings)
-    : commands(nullptr, {}), owner_(std::make_shared<detail::client_core>(std::move(executor), std::move(settings))) {
+    : commands(nullptr, {}), owner_(std::make_shared<detail::client_core>(executor, std::move(settings))) {
   core_ = owner_.get();
 }
 
@@ -28,7 +29,10 @@ client::~client() {
   if (!owner_) return;
   // Closing goes on without the client: what is waiting is told, and connections are closed in order.
   const auto strand = owner_->strand();
-  asio::co_spawn(strand, detail::close_abandoned(std::move(owner_)), asio::detached);
+  // Posted, so that no handler runs within this destructor.
+  asio::post(strand, [strand, core = std::move(owner_)] {
+    asio::co_spawn(strand, detail::close_abandoned(core), asio::detached);
+  });
 }
 
 asio::any_io_executor client::get_executor() const { return core_->home(); }

@@ -17,11 +17,11 @@ core::random_source make_random() {
   return [engine = std::mt19937_64(std::random_device{}())]() mutable -> std::uint64_t { return engine(); };
 }
 
-std::shared_ptr<net::shared_options> make_options(asio::any_io_executor home, const config& settings) {
+std::shared_ptr<net::shared_options> make_options(const asio::any_io_executor& home, const config& settings) {
   settings.validate();
   auto options = std::make_shared<net::shared_options>();
   const net::endpoint where = net::make_endpoint(settings);
-  options->home = std::move(home);
+  options->home = home;
   options->display = where.display();
   options->connection.dial = {.where = where,
                               .tls = settings.tls,
@@ -62,7 +62,7 @@ std::vector<std::shared_ptr<net::lane>> make_lanes(const net::strand& on,
 
 }  // namespace
 
-client_core::client_core(asio::any_io_executor home, config settings)
+client_core::client_core(const asio::any_io_executor& home, config settings)
     : settings_(std::move(settings)),
       strand_(home),
       options_(make_options(home, settings_)),
@@ -118,14 +118,14 @@ asio::awaitable<void> client_core::open_lanes() {
 asio::awaitable<void> client_core::disconnect() {
   const auto self = shared_from_this();
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  while (phase_ == phase_type::closing) co_await phase_changed_.wait();
-  if (phase_ == phase_type::closed) co_return;
-  if (phase_ == phase_type::connecting) {
-    // The attempt notices, and whoever started it closes what it had opened.
-    for (const auto& lane : lanes_) lane->close();
-    while (phase_ == phase_type::connecting) co_await phase_changed_.wait();
-    if (phase_ == phase_type::closed) co_return;
+  while (phase_ == phase_type::connecting || phase_ == phase_type::closing) {
+    // An attempt to connect notices, and whoever started it closes what it had opened.
+    if (phase_ == phase_type::connecting) {
+      for (const auto& lane : lanes_) lane->close();
+    }
+    co_await phase_changed_.wait();
   }
+  if (phase_ == phase_type::closed) co_return;
   set_phase(phase_type::closing);
   co_await close_all();
   set_phase(phase_type::closed);

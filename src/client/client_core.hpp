@@ -23,7 +23,7 @@ asio::awaitable<void> close_abandoned(std::shared_ptr<client_core> core);
 /// except where `submit` says otherwise.
 class client_core final : public std::enable_shared_from_this<client_core> {
  public:
-  client_core(asio::any_io_executor home, config settings);
+  client_core(const asio::any_io_executor& home, config settings);
   client_core(const client_core&) = delete;
   client_core& operator=(const client_core&) = delete;
   ~client_core();

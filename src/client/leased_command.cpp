@@ -52,7 +52,11 @@ class leased_command::forwarding_maker final : public completion_maker {
 
 leased_command::leased_command(const net::strand& on, std::shared_ptr<net::lease_pool> pool, any_command&& command,
                                std::chrono::nanoseconds patience)
-    : strand_(on), pool_(std::move(pool)), command_(std::move(command)), patience_(patience) {}
+    : strand_(on),
+      pool_(std::move(pool)),
+      command_(std::move(command)),
+      patience_(patience),
+      description_(command_.command.description()) {}
 
 leased_command::~leased_command() {
   if (waiter_) waiter_->discard();
@@ -78,7 +82,7 @@ asio::awaitable<void> leased_command::run(std::shared_ptr<leased_command> self) 
     bool wanted = false;
     {
       const std::lock_guard lock(self->mutex_);
-      wanted = self->waiter_ != nullptr;
+      wanted = self->submitted_ = self->waiter_ != nullptr;
     }
     if (wanted) {
       forwarding_maker maker(self);
@@ -94,8 +98,9 @@ asio::awaitable<void> leased_command::run(std::shared_ptr<leased_command> self) 
 }
 
 net::submit_options leased_command::options() const noexcept {
-  const bool for_ever = command_.block_time.count() == 0;
-  return {.timeout = for_ever ? std::chrono::nanoseconds::max() : patience_ + command_.block_time, .blocks = true};
+  constexpr std::chrono::nanoseconds for_ever = std::chrono::nanoseconds::max();
+  const bool ends = command_.block_time.count() != 0 && patience_ < for_ever / 2;
+  return {.timeout = ends ? patience_ + command_.block_time : for_ever, .blocks = true};
 }
 
 completion* leased_command::take_waiter() noexcept {
@@ -104,9 +109,14 @@ completion* leased_command::take_waiter() noexcept {
 }
 
 void leased_command::cancel(void*, std::uint64_t) noexcept {
+  bool submitted = false;
+  {
+    const std::lock_guard lock(mutex_);
+    submitted = submitted_;
+  }
   completion* waiter = take_waiter();
   if (!waiter) return;
-  waiter->fail(std::make_exception_ptr(cancelled(command_.command.description() + ": cancelled by its caller", true)),
+  waiter->fail(std::make_exception_ptr(cancelled(description_ + ": cancelled by its caller", submitted)),
                completion_site::caller);
   // The server still waits for it: the connection is closed, which ends that too.
   asio::post(strand_, [self = shared_from_this()] { self->lease_.give_back(); });

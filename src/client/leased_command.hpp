@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <mutex>
+#include <string>
 
 namespace redstart::detail {
 
@@ -36,8 +37,10 @@ class leased_command final : public cancel_target, public std::enable_shared_fro
   const std::shared_ptr<net::lease_pool> pool_;
   any_command command_;
   const std::chrono::nanoseconds patience_;
+  const std::string description_;
   std::mutex mutex_;
   completion* waiter_ = nullptr;  // guarded by mutex_
+  bool submitted_ = false;        // guarded by mutex_
   net::lease lease_;              // on the strand
 };
 

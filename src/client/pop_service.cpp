@@ -192,7 +192,6 @@ void pop_service::pump() {
   }
   pumping_ = false;
   arm_timer();
-  if (!open_) changed_.notify_all();
 }
 
 void pop_service::perform(const core::pop_action& action) {
@@ -384,7 +383,7 @@ void pop_service::give_back(std::string queue, std::vector<std::string> elements
       });
 }
 
-void pop_service::give_back_later(std::shared_ptr<stray_elements> strays, const std::string& why) {
+void pop_service::give_back_later(const std::shared_ptr<stray_elements>& strays, const std::string& why) {
   const bool again = open_;
   if (options_->log) {
     options_->log(again ? log_level::warning : log_level::error,
@@ -459,25 +458,33 @@ void pop_service::arm_timer() {
 
 void pop_service::open() {
   open_ = true;
+  broker_.open();
   lane_->on_orphan([this](const request& command, reply_view reply) { take_orphan(command, reply); });
 }
 
 void pop_service::close() {
   open_ = false;
-  broker_.close();
-  pump();
+  // Posted: handlers must not run within the call that closes.
+  asio::post(strand_, [self = shared_from_this()] {
+    self->broker_.close();
+    self->pump();
+  });
 }
 
 asio::awaitable<void> pop_service::closed() {
   const auto self = shared_from_this();
+  // What was popped for somebody who left is on its way here, or back: it is waited for, but not for ever.
   const auto limit = core::time_point::clock::now() + options_->timeout;
-  asio::steady_timer timer(strand_, limit);
-  timer.async_wait([self](net::error_code ec) {
-    if (!ec) self->changed_.notify_all();
-  });
-  while ((!broker_.idle() || giving_back_ != 0) && core::time_point::clock::now() < limit) co_await changed_.wait();
+  asio::steady_timer timer(strand_);
+  while (in_flight() && core::time_point::clock::now() < limit) {
+    timer.expires_after(std::chrono::milliseconds(1));
+    net::error_code interrupted;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
+  }
   waiting_->close();
   while (keeping_) co_await changed_.wait();
 }
+
+bool pop_service::in_flight() const { return !broker_.idle() || giving_back_ != 0 || lane_->expects_orphans(); }
 
 }  // namespace redstart::detail

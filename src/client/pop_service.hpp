@@ -71,9 +71,10 @@ class pop_service final : public cancel_target, public std::enable_shared_from_t
             on_failure failure);
   void take_orphan(const request& command, reply_view reply);
   void give_back(std::string queue, std::vector<std::string> elements);
-  void give_back_later(std::shared_ptr<stray_elements> strays, const std::string& why);
+  void give_back_later(const std::shared_ptr<stray_elements>& strays, const std::string& why);
   static asio::awaitable<void> keep_waiting_connection(std::shared_ptr<pop_service> self);
   void arm_timer();
+  [[nodiscard]] bool in_flight() const;
 
   const net::strand strand_;
   const std::shared_ptr<const net::shared_options> options_;

@@ -55,6 +55,9 @@ any_command make_command(std::span<const std::string_view> args) {
   made.command.add(args, core::is_read(args));
   made.blocks = core::blocks(args);
   if (made.blocks) made.block_time = core::block_time(args).value_or(std::chrono::milliseconds(1));
+  // Longer than anybody lives is for ever; it also leaves room to count in.
+  constexpr std::chrono::milliseconds a_century = std::chrono::hours(24 * 365 * 100);
+  if (made.block_time > a_century) made.block_time = {};
   return made;
 }
 

@@ -9,6 +9,8 @@
 namespace redstart::core {
 
 line::admission line::push(operation& op) {
+  // One that is never answered would take the answer of the next.
+  assert(op.request.replies() != 0);
   const std::size_t size = op.request.bytes().size();
   if (operations_ >= config_.max_operations) return admission::full;
   // What was cancelled holds its place until the output is asked for, which a blocked connection does not do.
@@ -258,6 +260,18 @@ void line::expire(time_point now, ended_list& ended) {
     }
     end(op, operation_end::timed_out, ended);
   });
+}
+
+bool line::expects_elements() const noexcept {
+  for (const operation* op = in_line_.front(); op; op = op->next_in_line) {
+    if (op->keeps_orphan) return true;
+  }
+  return false;
+}
+
+bool line::is_blocked() const noexcept {
+  const operation* op = in_line_.front();
+  return op && op->blocks && op->begin < sent_;
 }
 
 bool line::answer_due() const noexcept {

@@ -96,12 +96,17 @@ class line {
   /// When `expire` must be called next.
   [[nodiscard]] std::optional<time_point> next_due() const { return wheel_.next(); }
 
+  /// Answers with elements of queues are due, whether or not anybody still waits for them.
+  [[nodiscard]] bool expects_elements() const noexcept;
+
   [[nodiscard]] bool is_open() const noexcept { return open_; }
   /// Nothing waits and no reply is due.
   [[nodiscard]] bool empty() const noexcept { return operations_ == 0; }
   /// Accepted and neither answered nor ended; abandoned ones count until their reply came.
   [[nodiscard]] std::size_t operations() const noexcept { return operations_; }
   [[nodiscard]] bool has_output() const noexcept { return open_ && (unsent_bytes() != 0 || !waiting_.empty()); }
+  /// The server was told to wait before it answers, and reads nothing else meanwhile.
+  [[nodiscard]] bool is_blocked() const noexcept;
   /// Something was sent whose answer should come without waiting for anybody.
   [[nodiscard]] bool answer_due() const noexcept;
 

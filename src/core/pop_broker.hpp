@@ -171,7 +171,7 @@ class pop_broker {
 
   // --- From consumers -----------------------------------------------------------------------------------------------
   /// Lines up a waiter that is outside. On `bad_alloc` it still is.
-  void add(pop_waiter& waiter, std::string_view queue);
+  void add(pop_waiter& waiter, std::string_view name);
   /// The waiter leaves and never gets an element; those on their way to it go to the next one, or back. False when it
   /// was outside already.
   bool remove(pop_waiter& waiter) noexcept;
@@ -180,29 +180,31 @@ class pop_broker {
   [[nodiscard]] static bool asked(const pop_waiter& waiter) noexcept;
 
   // --- Answers on the lane ------------------------------------------------------------------------------------------
-  void probed(std::string_view queue, std::vector<std::string> elements);
+  void probed(std::string_view name, std::vector<std::string> elements);
   /// No answer will come: lane trouble. The queue is left to BLPOP.
-  void probe_failed(std::string_view queue);
+  void probe_failed(std::string_view name);
   /// The server answered with an error about this queue (WRONGTYPE, NOPERM): its waiters leave with it.
-  void probe_refused(std::string_view queue, std::string error);
+  void probe_refused(std::string_view name, std::string error);
   /// `did` is false also when no answer came. While the BLPOP stays outstanding it is asked again after a pause.
   void unblocked(bool did, time_point now);
 
   // --- Answers on the waiting connection ----------------------------------------------------------------------------
-  void popped(std::string_view queue, std::string element);
+  void popped(std::string_view name, std::string element);
   /// Time-out at the server, or unblocked.
   void nothing_popped();
   /// BLPOP was answered with an error: one of its queues may be at fault, so each is probed on its own. The next BLPOP
   /// waits a moment, longer each time.
   void block_refused(time_point now);
-  void drained(std::string_view queue, std::vector<std::string> elements);
-  void drain_failed(std::string_view queue);
+  void drained(std::string_view name, std::vector<std::string> elements);
+  void drain_failed(std::string_view name);
 
   // --- The waiting connection itself --------------------------------------------------------------------------------
   void connected() noexcept { connected_ = true; }
   /// The outstanding block and drains are void; waiters stay.
   void disconnected();
 
+  /// Takes waiters again after `close`.
+  void open() noexcept { closed_ = false; }
   /// Everybody leaves, also who comes later. Elements in flight are given back; `idle()` says when the last one is.
   void close();
 

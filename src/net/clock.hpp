@@ -15,7 +15,8 @@ namespace redstart::net {
 inline std::chrono::steady_clock::time_point deadline_after(std::chrono::nanoseconds timeout) noexcept {
   using clock = std::chrono::steady_clock;
   constexpr std::chrono::seconds coarse_enough{1};
-  if (timeout == std::chrono::nanoseconds::max()) return clock::time_point::max();
+  constexpr std::chrono::hours for_ever{24 * 365 * 100};
+  if (timeout >= for_ever) return clock::time_point::max();
   if (timeout < coarse_enough) return clock::now() + timeout;
   // libstdc++'s steady_clock is CLOCK_MONOTONIC, whose coarse sibling counts from the same origin.
   timespec now{};

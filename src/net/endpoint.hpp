@@ -33,7 +33,7 @@ struct endpoint {
 ///
 /// Throws `config_error`, which shows the URL without anything that could be a password (also when the URL does not
 /// parse), names the part that is wrong and says what is accepted.
-endpoint parse_url(std::string_view url);
+endpoint parse_url(std::string_view text);
 
 /// The endpoint of `config::url`, with `config::username` and `config::password` in place of the URL's when not empty.
 ///

@@ -439,6 +439,8 @@ void lane::wait_until_writable() {
 }
 
 void lane::check_liveness(core::time_point now) {
+  // Its silence is what it was asked for; the operation has a deadline of its own.
+  if (line_.is_blocked()) liveness_.received(now);
   switch (liveness_.check(now)) {
     case core::liveness_action::nothing:
       doubted_ = false;
@@ -535,6 +537,11 @@ std::exception_ptr lane::describe_closed(const core::operation& op) const {
 bool lane::is_quiet() {
   const std::lock_guard lock(mutex_);
   return line_.empty() && (!connection_ || !connection_->replies().has_unfinished());
+}
+
+bool lane::expects_orphans() {
+  const std::lock_guard lock(mutex_);
+  return line_.expects_elements();
 }
 
 std::int64_t lane::client_id() const noexcept { return connection_ ? connection_->session().client_id : 0; }

@@ -91,6 +91,8 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   /// Breaks the connection as if the peer had; for tests and for `protocol_error`s found above.
   void abandon_connection(const std::string& why);
 
+  /// Answers of `keeps_orphan` are still due.
+  [[nodiscard]] bool expects_orphans();
   /// True when no reply is due and nothing unread is held.
   [[nodiscard]] bool is_quiet();
   [[nodiscard]] bool is_connected() const noexcept { return connection_ != nullptr; }

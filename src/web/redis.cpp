@@ -16,8 +16,9 @@ struct process_client {
   std::shared_ptr<client> ready;
 };
 
+// Never destroyed: at the end of the process the executor of a client that nobody closed is gone already.
 process_client& here() {
-  static process_client instance;
+  static process_client& instance = *new process_client;
   return instance;
 }
 
@@ -44,13 +45,19 @@ namespace detail {
 
 asio::awaitable<void> init_redis(asio::any_io_executor executor, config settings) {
   const auto redis = find_or_make(executor, std::move(settings));
+  // Also when this coroutine is destroyed before its end, with its executor.
+  struct settle_at_end {
+    const std::shared_ptr<client>& redis;
+    bool connected = false;
+    ~settle_at_end() { settle(redis, connected); }
+  } outcome{redis};
   std::exception_ptr failure;
   try {
     co_await redis->connect();
   } catch (...) {
     failure = std::current_exception();
   }
-  settle(redis, !failure);
+  outcome.connected = !failure;
   if (failure) std::rethrow_exception(failure);
 }
 

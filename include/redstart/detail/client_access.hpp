@@ -129,11 +129,12 @@ struct decode_ttl {
 /// Each reply as it is, errors included.
 struct collect_replies {
   using takes_errors = void;
-  std::vector<reply> so_far;
+  bool drop = false;
+  std::vector<reply> so_far{};
   void collect(reply_view reply) { so_far.emplace_back(reply); }
   void operator()(reply_view reply, std::vector<class reply>& result) {
     collect(reply);
-    result = std::move(so_far);
+    if (!drop) result = std::move(so_far);
   }
 };
 

@@ -63,11 +63,13 @@ class cancel_on_signal {
  public:
   explicit cancel_on_signal(const operation_ref& ref) : target_(ref.target.keep_alive()), op_(ref.op), id_(ref.id) {}
   void operator()(asio::cancellation_type type) {
-    if (type != asio::cancellation_type::none) target_->cancel(op_, id_);
+    if (type == asio::cancellation_type::none) return;
+    if (const auto target = target_.lock()) target->cancel(op_, id_);
   }
 
  private:
-  std::shared_ptr<cancel_target> target_;
+  // Not its owner: a signal may outlive the executor that the target needs.
+  std::weak_ptr<cancel_target> target_;
   void* op_;
   std::uint64_t id_;
 };

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: MIT
+// Clients that are opened again, closed in the middle, or outlive what they run on.
+#include "support/client_fixture.hpp"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/detached.hpp>
+
+namespace redstart::test {
+namespace {
+
+class lifetime : public loop_test {
+ protected:
+  void SetUp() override {
+    settings.url = server.unix_url();
+    settings.timeout = 2s;
+  }
+  redis_server server;
+  config settings;
+};
+
+TEST_F(lifetime, everything_works_again_after_connecting_again) {
+  run([this]() -> asio::awaitable<void> {
+    client redis(io.get_executor(), settings);
+    for (int round = 0; round < 3; ++round) {
+      co_await redis.connect();
+      co_await redis.set("key", round);
+      EXPECT_EQ(co_await redis.get<int>("key"), round);
+      start(
+          [](client& r) -> asio::awaitable<void> { EXPECT_EQ(co_await r.get_from_queue<int>("queue", 5s), 7); }(redis));
+      co_await pause(20ms);
+      co_await redis.add_to_queue("queue", 7);
+      co_await all_done();
+      subscription events = co_await redis.subscribe("channel");
+      EXPECT_EQ(co_await redis.publish("channel", "hello"), 1u);
+      const message got = co_await events.next();
+      EXPECT_EQ(got.payload, "hello");
+      EXPECT_TRUE((co_await redis.exec("BLPOP", "nothing", "0.05")).is_null());
+      co_await redis.disconnect();
+    }
+  });
+}
+
+TEST_F(lifetime, a_first_connect_that_failed_leaves_nothing_broken) {
+  run([this]() -> asio::awaitable<void> {
+    settings.connect_attempts = 1;
+    client redis(io.get_executor(), settings);
+    server.stop();
+    EXPECT_THROW(co_await redis.connect(), connection_error);
+    server.start();
+    co_await redis.connect();
+    co_await redis.add_to_queue("queue", 7);
+    EXPECT_EQ(co_await redis.get_from_queue<int>("queue", 5s), 7);
+    EXPECT_EQ(co_await redis.get_from_queue<int>("queue", 50ms), std::nullopt);
+    co_await redis.disconnect();
+  });
+}
+
+TEST_F(lifetime, an_empty_pipeline_is_an_empty_answer_and_disturbs_nobody) {
+  run([this]() -> asio::awaitable<void> {
+    client redis(io.get_executor(), settings);
+    co_await redis.connect();
+    co_await redis.set("a", "a");
+    EXPECT_TRUE((co_await redis.exec(pipeline())).empty());
+    EXPECT_EQ(co_await redis.get<std::string>("a"), "a");
+    EXPECT_TRUE((co_await redis.exec(transaction())).empty());
+    EXPECT_EQ(co_await redis.get<std::string>("a"), "a");
+    co_await redis.disconnect();
+  });
+}
+
+TEST_F(lifetime, a_blocking_command_outlasts_the_health_check) {
+  run([this]() -> asio::awaitable<void> {
+    settings.health_check_interval = 100ms;
+    settings.liveness_timeout = 200ms;
+    client redis(io.get_executor(), settings);
+    co_await redis.connect();
+    EXPECT_TRUE((co_await redis.exec("BLPOP", "nothing", "1.0")).is_null());
+    EXPECT_EQ(co_await redis.get_from_queue<int>("nothing", 1s), std::nullopt);
+    co_await redis.disconnect();
+  });
+}
+
+// A pop that was sent when the client was closed has taken an element that nobody will get.
+TEST_F(lifetime, disconnecting_gives_elements_on_their_way_back) {
+  run([this]() -> asio::awaitable<void> {
+    for (int round = 0; round < 50; ++round) {
+      server.command({"DEL", "queue"});
+      for (int i = 0; i < 10; ++i) server.command({"RPUSH", "queue", std::to_string(i)});
+      client redis(io.get_executor(), settings);
+      co_await redis.connect();
+      int got = 0;
+      int ended = 0;
+      for (int i = 0; i < 10; ++i) {
+        redis.get_from_queue<int>("queue", i % 2 == 0 ? 0s : 5s)([&](std::exception_ptr, std::optional<int> one) {
+          got += one ? 1 : 0;
+          ++ended;
+        });
+      }
+      if (round % 3 != 0) co_await pause(std::chrono::milliseconds(round % 2));
+      co_await redis.disconnect();
+      co_await until([&] { return ended == 10; });
+      EXPECT_EQ(got + server.command({"LLEN", "queue"}).integer, 10) << "round " << round;
+    }
+  });
+}
+
+TEST_F(lifetime, a_loop_that_is_destroyed_with_everything_under_way_frees_everything) {
+  for (int stage = 0; stage < 30; ++stage) {
+    // Longer-lived than the loop, as a member of something else would be.
+    asio::cancellation_signal stop;
+    auto loop = std::make_unique<asio::io_context>();
+    const auto work = [](client& redis, asio::cancellation_signal& cancel) -> asio::awaitable<void> {
+      co_await redis.connect();
+      redis.get("key")(asio::bind_cancellation_slot(cancel.slot(), [](std::exception_ptr, auto) {}));
+      redis.get_from_queue("queue", 60s)([](std::exception_ptr, auto) {});
+      redis.exec("BLPOP", "queue", 60)([](std::exception_ptr, const reply&) {});
+      subscription events = co_await redis.subscribe("channel");
+      co_await events.next();
+    };
+    // The client lives in a coroutine of the loop, so that it owns itself in a circle.
+    asio::co_spawn(
+        *loop,
+        [](asio::io_context& on, config with, asio::cancellation_signal& cancel, auto then) -> asio::awaitable<void> {
+          client redis(on.get_executor(), std::move(with));
+          co_await then(redis, cancel);
+        }(*loop, settings, stop, work),
+        asio::detached);
+    if (stage < 20) {
+      for (int i = 0; i < 4 * stage; ++i) loop->poll_one();
+    } else {
+      loop->run_for(std::chrono::milliseconds(stage - 20));
+    }
+    loop.reset();
+  }
+}
+
+}  // namespace
+}  // namespace redstart::test
