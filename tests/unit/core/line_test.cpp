@@ -141,13 +141,13 @@ TEST_F(line, writing_nothing_changes_nothing) {
   EXPECT_EQ(write(), get_a);
 }
 
-TEST_F(line, an_answer_is_due_from_the_first_byte_on_until_it_came) {
+TEST_F(line, an_answer_is_due_from_the_last_byte_on_until_it_came) {
   open();
   EXPECT_FALSE(line_.answer_due());
   get("a");
   EXPECT_FALSE(line_.answer_due());
   write(1);
-  EXPECT_TRUE(line_.answer_due());
+  EXPECT_FALSE(line_.answer_due());
   write();
   EXPECT_TRUE(line_.answer_due());
   feed("$1\r\n1\r\n");
