@@ -240,7 +240,7 @@ class commands {
 class client : public commands {
  public:
   /// Checks the configuration and throws `config_error`; connects to nothing yet.
-  explicit client(asio::any_io_executor executor, config settings = config::from_env());
+  explicit client(const asio::any_io_executor& executor, config settings = config::from_env());
   client(client&&) noexcept;
   client& operator=(client&&) noexcept;
   ~client();

@@ -47,7 +47,7 @@ session_command make_session_command(std::span<const std::string_view> args);
 void submit_session(session_state& on, session_command&& command, completion_maker& maker);
 /// To be called with every answer that is not an error, in order.
 void note_answer(session_state& of, session_effect effect, reply_view answer) noexcept;
-void close_session(std::shared_ptr<session_state> state) noexcept;
+void close_session(const std::shared_ptr<session_state>& state) noexcept;
 [[nodiscard]] const asio::any_io_executor& home_executor(const session_state& of) noexcept;
 /// `state`, or `not_connected` when there is none.
 [[nodiscard]] std::shared_ptr<session_state> require_session(const std::shared_ptr<session_state>& state);

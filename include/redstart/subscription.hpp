@@ -72,7 +72,8 @@ struct subscription_options {
 namespace detail {
 class subscription_state;
 using next_handler = asio::any_completion_handler<void(std::exception_ptr, message)>;
-void start_next(std::shared_ptr<subscription_state> state, next_handler handler, asio::any_io_executor executor);
+void start_next(const std::shared_ptr<subscription_state>& state, next_handler handler,
+                const asio::any_io_executor& executor);
 /// Where handlers without an executor of their own run; `state` may be null.
 [[nodiscard]] asio::any_io_executor executor_of(const subscription_state* state) noexcept;
 
@@ -86,8 +87,8 @@ class initiate_next {
   // The executor is found here, while the handler's type is known: the type-erased one cannot be posted to.
   template <class Handler>
   void operator()(Handler&& handler) const {
-    asio::any_io_executor executor = asio::get_associated_executor(handler, get_executor());
-    start_next(state_, next_handler(std::forward<Handler>(handler)), std::move(executor));
+    const asio::any_io_executor executor = asio::get_associated_executor(handler, get_executor());
+    start_next(state_, next_handler(std::forward<Handler>(handler)), executor);
   }
 
  private:

@@ -8,7 +8,7 @@
 
 namespace redstart {
 
-client::client(asio::any_io_executor executor, config settings)
+client::client(const asio::any_io_executor& executor, config settings)
     : commands(nullptr, {}), owner_(std::make_shared<detail::client_core>(executor, std::move(settings))) {
   core_ = owner_.get();
 }

@@ -110,7 +110,7 @@ void note_answer(session_state& of, session_effect effect, reply_view answer) no
   of.note_answer(effect, answer);
 }
 
-void close_session(std::shared_ptr<session_state> state) noexcept { state->close(); }
+void close_session(const std::shared_ptr<session_state>& state) noexcept { state->close(); }
 
 const asio::any_io_executor& home_executor(const session_state& of) noexcept { return of.home(); }
 

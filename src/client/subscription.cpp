@@ -13,9 +13,10 @@ namespace redstart {
 
 namespace detail {
 
-void start_next(std::shared_ptr<subscription_state> state, next_handler handler, asio::any_io_executor executor) {
+void start_next(const std::shared_ptr<subscription_state>& state, next_handler handler,
+                const asio::any_io_executor& executor) {
   if (state) {
-    state->next(std::move(handler), std::move(executor));
+    state->next(std::move(handler), executor);
     return;
   }
   asio::post(executor, [handler = std::move(handler)]() mutable {

@@ -50,8 +50,8 @@ subscription_state::subscription_state(asio::any_io_executor home, const subscri
 
 // --- The listener ---------------------------------------------------------------------------------------------------
 
-void subscription_state::next(next_handler handler, asio::any_io_executor executor) {
-  waiter asking{std::move(handler), work(std::move(executor)), 0};
+void subscription_state::next(next_handler handler, const asio::any_io_executor& executor) {
+  waiter asking{std::move(handler), work(executor), 0};
   std::unique_lock lock(mutex_);
   std::optional<outcome> now;
   if (waiter_) {

@@ -47,7 +47,7 @@ class subscription_state final : public std::enable_shared_from_this<subscriptio
   // --- For the listener, from any thread
   // ------------------------------------------------------------------------------
   /// `handler` is posted to `executor` when there is something for it.
-  void next(next_handler handler, asio::any_io_executor executor);
+  void next(next_handler handler, const asio::any_io_executor& executor);
   /// The listener goes: what is buffered is dropped, a waiting `next` fails with `cancelled`, the owner is told. Once.
   void close() noexcept;
   [[nodiscard]] bool is_open() const noexcept;

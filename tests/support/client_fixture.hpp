@@ -16,6 +16,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 
 namespace redstart::test {
@@ -99,6 +100,7 @@ struct way {
   int protocol = 3;
 };
 
+inline void PrintTo(const way& shown, std::ostream* to) { *to << shown.name; }
 inline std::string name_of(const ::testing::TestParamInfo<way>& info) { return info.param.name; }
 
 inline const way every_way[] = {{"tcp_resp3", "tcp", 3},     {"tcp_resp2", "tcp", 2}, {"unix_resp3", "unix", 3},
