@@ -2,6 +2,7 @@
 // The driver half of `pubsub_service`: keeps the connection, reads it, writes to it.
 #include "client/pubsub_service.hpp"
 #include "core/error_reply.hpp"
+#include "net/duration_text.hpp"
 #include "redstart/error.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -19,9 +20,7 @@ namespace {
 
 using clock = core::time_point::clock;
 
-std::string milliseconds(std::chrono::nanoseconds time) {
-  return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
-}
+using net::milliseconds;
 
 constexpr const char* idle = "nobody is subscribed";
 

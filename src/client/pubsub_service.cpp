@@ -2,6 +2,7 @@
 #include "client/pubsub_service.hpp"
 
 #include "net/deadline_guard.hpp"
+#include "net/duration_text.hpp"
 #include "redstart/error.hpp"
 
 #include <boost/asio/post.hpp>
@@ -17,9 +18,7 @@ namespace {
 
 using clock = core::time_point::clock;
 
-std::string milliseconds(std::chrono::nanoseconds time) {
-  return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
-}
+using net::milliseconds;
 
 // Names come from anywhere; messages are for people.
 std::string printable(std::string_view name) {

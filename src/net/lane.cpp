@@ -3,6 +3,7 @@
 
 #include "core/error_reply.hpp"
 #include "net/clock.hpp"
+#include "net/duration_text.hpp"
 #include "redstart/error.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -12,14 +13,6 @@
 #include <boost/asio/post.hpp>
 
 namespace redstart::net {
-
-namespace {
-
-std::string milliseconds(std::chrono::nanoseconds time) {
-  return std::to_string(std::chrono::ceil<std::chrono::milliseconds>(time).count()) + " ms";
-}
-
-}  // namespace
 
 // What an error says of an operation.
 class lane::context final : public detail::operation_context {
