@@ -41,6 +41,16 @@ std::size_t weight(const json::value& value) {
   return sum;
 }
 
+void add_steps(const json_path& path, json::array& steps) {
+  if (path.parent == nullptr) return;
+  add_steps(*path.parent, steps);
+  if (path.member.data() == nullptr) {
+    steps.emplace_back(path.index);
+  } else {
+    steps.emplace_back(json::string_view(path.member));
+  }
+}
+
 }  // namespace
 
 bool json_reader::spend(const json::value& from, bool whole) {
@@ -50,9 +60,15 @@ bool json_reader::spend(const json::value& from, bool whole) {
 }
 
 bool json_reader::fail(const json_path& at, std::string_view what) {
-  if (!quiet_) problem_ = explain(at, what);
+  if (quiet_) return false;
+  reason_ = what;
+  place_text_ = to_string(at);
+  place_.clear();
+  add_steps(at, place_);
   return false;
 }
+
+std::string json_reader::problem() const { return place_text_.empty() ? reason_ : place_text_ + ": " + reason_; }
 
 bool json_reader::wrong_kind(const json_path& at, std::string_view expected, const json::value& got) {
   if (quiet_) return false;

@@ -65,7 +65,11 @@ class json_reader {
                     "pointers cannot be read, they would outlive what they look at");
   }
 
-  [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
+  // Of the failure: `place: reason`, and both apart. The place's steps are names of members and numbers of elements.
+  [[nodiscard]] std::string problem() const;
+  [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+  [[nodiscard]] const json::array& place() const noexcept { return place_; }
+  [[nodiscard]] bool is_missing() const noexcept { return missing_; }
 
  private:
   // What is read must not refer to the document's own memory, hence the copies with the default resource.
@@ -163,6 +167,7 @@ class json_reader {
       out.reset();
       return true;
     }
+    missing_ = !quiet_;
     return fail(at / name, "the member is missing");
   }
 
@@ -281,7 +286,10 @@ class json_reader {
   bool wrong_kind(const json_path& at, std::string_view expected, const json::value& got);
   bool fail(const json_path& at, std::string_view what);
 
-  std::string problem_;
+  std::string reason_;
+  std::string place_text_;
+  json::array place_;
+  bool missing_ = false;  // a member that is not there, rather than a wrong one
   std::size_t budget_;
   bool quiet_ = false;  // inside a variant: a failure is not the end, so its message is not made
   bool exact_ = false;  // inside a variant's first try: integers are integers and doubles are doubles

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+#include "cameras.hpp"
+
+#include "keys.hpp"
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <redstart/error.hpp>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+namespace hub {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// A key of another type is as good as none: it must not hide every other camera. Any other refusal (the server is still
+// loading) would make cameras look offline that are not.
+void check_answers(std::span<const redstart::reply> answers) {
+  for (const redstart::reply& answer : answers) {
+    if (!answer.is_error() || answer.text().starts_with("WRONGTYPE")) continue;
+    const std::string text(answer.text());
+    throw redstart::server_error("the status of cameras: " + text, text.substr(0, text.find(' ')), text);
+  }
+}
+
+// Null for what is not there, is of another type, or is no JSON.
+json::value parse(const redstart::reply& answer) {
+  if (answer.is_null() || answer.is_error()) return nullptr;
+  const std::string_view text = answer.text();
+  boost::system::error_code failure;
+  json::value parsed = json::parse({text.data(), text.size()}, failure);
+  return failure ? json::value(nullptr) : parsed;
+}
+
+std::optional<std::string> text_member(const json::object& of, std::string_view name) {
+  const json::value* found = of.if_contains({name.data(), name.size()});
+  const json::string* text = found ? found->if_string() : nullptr;
+  if (!text) return std::nullopt;
+  return std::string(text->data(), text->size());
+}
+
+std::optional<moment> to_moment(const std::optional<std::string>& iso) {
+  if (!iso) return std::nullopt;
+  const auto reading = parse_timestamp(*iso);
+  if (!reading) return std::nullopt;
+  return moment(reading->wall.time_since_epoch()) - reading->utc_offset.value_or(std::chrono::minutes(0));
+}
+
+// It said that it goes offline, but was seen again.
+bool came_back(const std::optional<std::string>& said, const std::optional<std::string>& seen) {
+  const auto when = to_moment(said);
+  const auto later = to_moment(seen);
+  return when && later && *later > *when + cameras::back_after;
+}
+
+bool says_offline(const json::object& status) {
+  const json::value* online = status.if_contains("online");
+  return online && online->is_bool() && !online->get_bool();
+}
+
+// Fills in what stands at camera:{id}:status. `expires_in` is what PTTL answers: below zero without an expiry or a key.
+void apply_status(camera& to, const redstart::reply& status, std::int64_t expires_in) {
+  if (status.is_null() || status.is_error()) return;
+  json::value stored = parse(status);
+  const json::object* said = stored.if_object();
+  to.details = said ? *said : json::object();
+  const auto said_at = text_member(to.details, "last_seen");
+  to.details.erase("last_seen");
+  if (!to.last_seen) to.last_seen = said_at;
+  to.online = !says_offline(to.details) || came_back(said_at, to.last_seen);
+  if (expires_in >= 0) to.expires_in = milliseconds(expires_in);
+}
+
+void add_reads(redstart::pipeline& to, std::string_view id, bool with_latest) {
+  const std::string status = keys::camera_status(id);
+  to.add("GET", status).add("PTTL", status);
+  if (with_latest) to.add("GET", keys::camera_latest(id));
+}
+
+// Numbers in their order, then texts in theirs.
+bool comes_before(const camera& left, const camera& right) {
+  const auto is_number = [](std::string_view id) {
+    return std::ranges::all_of(id, [](char c) { return c >= '0' && c <= '9'; });
+  };
+  const bool numbers = is_number(left.id);
+  if (numbers != is_number(right.id)) return numbers;
+  if (numbers && left.id.size() != right.id.size()) return left.id.size() < right.id.size();
+  return left.id < right.id;
+}
+
+json::object describe_status(const camera& known) {
+  json::object described;
+  described["camera_id"] = known.id;
+  described["status"] = known.online ? "online" : "offline";
+  described["last_seen"] = nullptr;
+  if (known.last_seen) described["last_seen"] = *known.last_seen;
+  return described;
+}
+
+}  // namespace
+
+json::object to_json(const camera& known) {
+  json::object described = describe_status(known);
+  described["expires_in_ms"] = nullptr;
+  if (known.expires_in) described["expires_in_ms"] = known.expires_in->count();
+  described["details"] = known.details;
+  described["latest"] = known.latest;
+  return described;
+}
+
+json::object status_message(const camera& known) {
+  json::object message;
+  message["type"] = "camera_status";
+  for (auto& [name, value] : describe_status(known)) message[name] = value;
+  message["details"] = known.details;
+  return message;
+}
+
+void add_touch(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now) {
+  const std::string status = keys::camera_status(id);
+  std::string first = R"({"last_seen":")";
+  first.append(now).append("\"}");
+  to.add("HSET", keys::cameras, id, now);
+  to.add("SET", status, first, "NX", "PX", of.camera_ttl.count());
+  to.add("PEXPIRE", status, of.camera_ttl.count());
+}
+
+asio::awaitable<camera> cameras::put_status(std::string id, json::object status, moment now) {
+  camera said;
+  said.id = std::move(id);
+  said.online = !says_offline(status);
+  said.last_seen = to_iso(now);
+  said.expires_in = settings_.camera_ttl;
+  status.erase("last_seen");
+  said.details = status;
+  status["last_seen"] = *said.last_seen;
+
+  redstart::pipeline batch;
+  batch.add("HSET", keys::cameras, said.id, *said.last_seen);
+  batch.add("SET", keys::camera_status(said.id), status, "PX", settings_.camera_ttl.count());
+  batch.add("GET", keys::camera_latest(said.id));
+  batch.add("PUBLISH", keys::camera_events, status_message(said));
+  const std::vector<redstart::reply> answers = co_await redis_.exec(std::move(batch));
+  check_answers(answers);
+  said.latest = parse(answers.at(2));
+  co_return said;
+}
+
+asio::awaitable<std::vector<camera>> cameras::list() {
+  std::vector<camera> known = co_await known_cameras();
+  known = co_await read(std::move(known), true);
+  std::ranges::sort(known, comes_before);
+  co_return known;
+}
+
+asio::awaitable<std::optional<camera>> cameras::get(std::string id) {
+  redstart::pipeline batch;
+  batch.add("HGET", keys::cameras, id);
+  add_reads(batch, id, true);
+  const std::vector<redstart::reply> answers = co_await redis_.exec(std::move(batch));
+  check_answers(answers);
+  std::optional<camera> found;
+  const bool known = !answers.at(0).is_null() || !answers.at(1).is_null() || !answers.at(3).is_null();
+  if (!known) co_return found;
+  found.emplace();
+  found->id = std::move(id);
+  if (answers[0].view().has_text() && !answers[0].is_error()) found->last_seen = std::string(answers[0].text());
+  apply_status(*found, answers[1], answers[2].integer());
+  found->latest = parse(answers[3]);
+  co_return found;
+}
+
+asio::awaitable<std::vector<camera>> cameras::changes() {
+  std::vector<camera> known = co_await known_cameras();
+  known = co_await read(std::move(known), false);
+  std::map<std::string, bool, std::less<>> now;
+  std::vector<camera> changed;
+  for (camera& one : known) {
+    now.emplace(one.id, one.online);
+    if (!told_) continue;
+    const auto before = told_->find(one.id);
+    if (before == told_->end() || before->second != one.online) changed.push_back(std::move(one));
+  }
+  told_ = std::move(now);
+  co_return changed;
+}
+
+asio::awaitable<std::vector<camera>> cameras::known_cameras() {
+  std::vector<camera> known;
+  const auto all = co_await redis_.exec("HGETALL", keys::cameras);
+  known.reserve(all.size() / 2);
+  for (auto field = all.begin(); field != all.end(); ++field) {
+    camera& one = known.emplace_back();
+    one.id = std::string((*field).text());
+    if (++field == all.end()) break;
+    one.last_seen = std::string((*field).text());
+  }
+  co_return known;
+}
+
+asio::awaitable<std::vector<camera>> cameras::read(std::vector<camera> known, bool with_latest) {
+  redstart::pipeline batch;
+  for (const camera& one : known) add_reads(batch, one.id, with_latest);
+  const std::vector<redstart::reply> answers = co_await redis_.exec(std::move(batch));
+  check_answers(answers);
+  const std::size_t each = with_latest ? 3 : 2;
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const std::size_t first = i * each;
+    apply_status(known[i], answers.at(first), answers.at(first + 1).integer());
+    if (with_latest) known[i].latest = parse(answers.at(first + 2));
+  }
+  co_return known;
+}
+
+}  // namespace hub

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// The status of cameras: what they say of themselves, kept in the cache until they have been silent for too long.
+#pragma once
+
+#include "settings.hpp"
+#include "timestamp.hpp"
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include <redstart/client.hpp>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hub {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+/// A camera as the hub knows it.
+struct camera {
+  std::string id;
+  bool online = false;
+  std::optional<std::string> last_seen{};                 ///< ISO 8601, UTC
+  std::optional<std::chrono::milliseconds> expires_in{};  ///< until it counts as offline; empty when it does already
+  json::object details{};                                 ///< what it last said of itself, unless that has expired
+  json::value latest{};                                   ///< the latest detection, null without one
+};
+
+/// `{"camera_id":"1","status":"online","last_seen":"...","expires_in_ms":n,"details":{...},"latest":{...}}`.
+[[nodiscard]] json::object to_json(const camera& known);
+
+/// The message of a change: `{"type":"camera_status","camera_id":"1","status":"online",...}`.
+[[nodiscard]] json::object status_message(const camera& known);
+
+/// Adds the three commands that note a sign of life: the camera is known, and online until its time is up. What it said
+/// of itself stays as it is.
+void add_touch(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now);
+
+/// Reads and writes the cameras of all hubs on one Redis.
+///
+/// Each operation costs one or two round trips, however many cameras there are, and fails as operations of the client
+/// do. One coroutine at a time may use an object; it and the client must be alive meanwhile.
+class cameras {
+ public:
+  cameras(const redstart::client& redis, const settings& of) : redis_(redis), settings_(of) {}
+
+  /// Keeps what a camera says of itself, and tells all hubs by `camera_events`. A member `"online": false` says that it
+  /// goes offline. That holds until it says otherwise, falls silent, or sends an event more than `back_after` later.
+  asio::awaitable<camera> put_status(std::string id, json::object status, moment now);
+
+  /// Every camera that was ever seen, by its id; numbers come first.
+  asio::awaitable<std::vector<camera>> list();
+
+  /// Empty for a camera that was never seen.
+  asio::awaitable<std::optional<camera>> get(std::string id);
+
+  /// The cameras that went online or offline since the last call; the first call returns none. A hub asks now and then,
+  /// and tells its own clients: nothing else would notice that a status has expired.
+  asio::awaitable<std::vector<camera>> changes();
+
+  static constexpr std::chrono::seconds back_after{5};
+
+ private:
+  asio::awaitable<std::vector<camera>> read(std::vector<camera> known, bool with_latest);
+  asio::awaitable<std::vector<camera>> known_cameras();
+
+  const redstart::client& redis_;
+  const settings& settings_;
+  std::optional<std::map<std::string, bool, std::less<>>> told_;  // who was online at the last `changes`
+};
+
+}  // namespace hub

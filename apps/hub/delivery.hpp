@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// Writes what came of a batch to Redis: what is left to be written, as one pipeline after the other.
+#pragma once
+
+#include "batch.hpp"
+#include "settings.hpp"
+#include "timestamp.hpp"
+
+#include <redstart/pipeline.hpp>
+#include <redstart/reply.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace hub {
+
+/// What Redis refused, in its words; empty when nothing.
+struct delivery_trouble {
+  std::string to_retry;  ///< and is sent again
+  std::string given_up;
+};
+
+/// A machine: ask `next`, send it, tell what came of it, until `done`.
+///
+/// Most batches are one pipeline. For alerts of tracked objects there are three, because of the order that loses none:
+/// is there a marker; publish; set the marker. What failed is sent again by the next pipeline, and only that. What
+/// Redis refuses for good (a key of another type) is given up, except for publishing and for unreadable elements.
+class delivery {
+ public:
+  delivery(const settings& of, scored_batch batch);
+
+  [[nodiscard]] bool done() const;
+  /// What is left, to be sent now.
+  redstart::pipeline next(moment now);
+  /// The answers to the last pipeline.
+  delivery_trouble answered(std::span<const redstart::reply> replies);
+  /// There were no answers to the last pipeline, which may have been executed or not.
+  void unanswered();
+
+  /// Alerts that were published, and that turned out to have been published by another process before.
+  [[nodiscard]] std::size_t published() const noexcept { return published_; }
+  [[nodiscard]] std::size_t repeated() const noexcept { return repeated_; }
+  /// Unreadable elements that are kept now.
+  [[nodiscard]] std::size_t unreadable() const noexcept { return unreadable_; }
+  /// The alerts that were not published.
+  [[nodiscard]] std::vector<const alert*> unpublished() const;
+  /// The elements that something is lost of when nothing more is written, in order.
+  [[nodiscard]] std::vector<std::size_t> unfinished() const;
+
+ private:
+  enum class stage { check, publish, mark, done };
+  struct alert_state {
+    stage at = stage::publish;
+    bool listed = false;
+    bool maybe_listed = false;
+    bool published = false;
+  };
+  // What a command of the last pipeline was for.
+  enum class purpose { camera, check, list, tidy, publish, mark, unreadable };
+  struct sent_command {
+    purpose why;
+    std::size_t index;
+  };
+
+  template <class... Args>
+  void add(redstart::pipeline& to, purpose why, std::size_t index, const Args&... args);
+  void add_camera(redstart::pipeline& to, std::size_t index, const std::string& now);
+  void add_alert(redstart::pipeline& to, std::size_t index);
+  void add_markers(redstart::pipeline& to, std::size_t index);
+  // The command was executed, or is given up. `answer` is what it answered, 0 without a number.
+  void settle(const sent_command& command, std::int64_t answer);
+
+  const settings& settings_;
+  scored_batch batch_;
+  std::vector<bool> camera_done_;
+  std::vector<alert_state> alert_states_;
+  std::vector<bool> unreadable_kept_;
+  std::vector<sent_command> sent_;
+  std::size_t published_ = 0;
+  std::size_t repeated_ = 0;
+  std::size_t unreadable_ = 0;
+};
+
+}  // namespace hub

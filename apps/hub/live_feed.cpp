@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#include "live_feed.hpp"
+
+#include "json_text.hpp"
+#include "keys.hpp"
+#include "timestamp.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include <chrono>
+#include <exception>
+#include <utility>
+
+namespace hub {
+
+using namespace std::chrono_literals;
+namespace web = redstart::web;
+
+// A client's place in the list, for as long as it is served.
+class live_feed::membership {
+ public:
+  membership(live_feed& feed, web::websocket socket, bool with_stats) : feed_(feed) {
+    const std::lock_guard lock(feed_.mutex_);
+    place_ = feed_.members_.insert(feed_.members_.end(), member{std::move(socket), with_stats});
+  }
+  membership(const membership&) = delete;
+  membership& operator=(const membership&) = delete;
+  ~membership() {
+    const std::lock_guard lock(feed_.mutex_);
+    feed_.members_.erase(place_);
+  }
+
+ private:
+  live_feed& feed_;
+  std::list<member>::iterator place_;
+};
+
+live_feed::live_feed(redstart::client& redis, const settings& of, const totals& counted, redstart::log_sink log)
+    : redis_(redis), settings_(of), totals_(counted), log_(std::move(log)), cameras_(redis, of) {}
+
+void live_feed::start() {
+  stopping_ = false;
+  spawn(listen());
+  spawn(watch_cameras());
+  spawn(tell_stats());
+}
+
+void live_feed::spawn(asio::awaitable<void> loop) {
+  ++running_;
+  asio::co_spawn(redis_.get_executor(), std::move(loop), [this](const std::exception_ptr&) { --running_; });
+}
+
+asio::awaitable<void> live_feed::stop() {
+  stopping_ = true;
+  asio::steady_timer poll(redis_.get_executor());
+  while (running_ > 0) {
+    subscription_.close();
+    for (auto& timer : timers_) timer.cancel();
+    poll.expires_after(2ms);
+    co_await poll.async_wait(asio::use_awaitable);
+  }
+}
+
+asio::awaitable<void> live_feed::serve(web::websocket socket, bool with_stats) {
+  std::string hello;
+  object_writer(hello).text("type", "hello").text("server_time", to_iso(present())).number("heartbeat_s", 20).end();
+  socket.send(std::move(hello));
+  const membership place(*this, socket, with_stats);
+  co_await socket.closed();
+}
+
+void live_feed::broadcast(std::string text) { send(std::move(text), false); }
+
+std::size_t live_feed::clients() const {
+  const std::lock_guard lock(mutex_);
+  return members_.size();
+}
+
+void live_feed::send(std::string text, bool stats_only) {
+  const auto shared = std::make_shared<const std::string>(std::move(text));
+  const std::lock_guard lock(mutex_);
+  for (member& each : members_) {
+    if (!stats_only || each.with_stats) each.socket.send(shared);
+  }
+}
+
+// --- From Redis ------------------------------------------------------------------------------------------------------
+
+asio::awaitable<void> live_feed::listen() {
+  while (!stopping_) {
+    try {
+      co_await listen_once();
+    } catch (const std::exception& problem) {
+      if (!stopping_) warn("listening to Redis", problem);
+    }
+    if (!stopping_) co_await pause(500ms);
+  }
+}
+
+// A subscription survives outages by itself; it ends when Redis no longer permits it, or with the client.
+asio::awaitable<void> live_feed::listen_once() {
+  subscription_ = co_await redis_.subscribe(keys::events, keys::camera_events);
+  while (!stopping_) {
+    const redstart::message received = co_await subscription_.next();
+    pass_on(received);
+  }
+}
+
+void live_feed::pass_on(const redstart::message& received) {
+  using kind = redstart::message::kind_type;
+  std::string notice;
+  switch (received.kind) {
+    case kind::gap:
+      object_writer(notice).text("type", "gap").number("outage_ms", received.outage.count()).end();
+      break;
+    case kind::overflow:
+      object_writer(notice).text("type", "overflow").number("dropped", received.dropped).end();
+      break;
+    case kind::message: {
+      // Anybody may publish anything; screens get JSON objects.
+      boost::system::error_code no_json;
+      const json::value value = json::parse(received.payload, no_json);
+      if (no_json || !value.is_object()) return;
+      if (received.channel == keys::camera_events) note_status(value.get_object());
+      notice = received.payload;
+      break;
+    }
+  }
+  broadcast(std::move(notice));
+}
+
+void live_feed::note_status(const json::object& status) {
+  const json::value* id = status.if_contains("camera_id");
+  const json::value* state = status.if_contains("status");
+  if (id == nullptr || !id->is_string() || state == nullptr || !state->is_string()) return;
+  told_[std::string(id->get_string())] = std::string(state->get_string());
+}
+
+// --- What nobody publishes -------------------------------------------------------------------------------------------
+
+bool live_feed::is_told(const camera& changed) const {
+  const auto known = told_.find(changed.id);
+  return known != told_.end() && known->second == (changed.online ? "online" : "offline");
+}
+
+asio::awaitable<void> live_feed::watch_cameras() {
+  bool failing = false;
+  while (!stopping_) {
+    try {
+      const auto changed = co_await cameras_.changes();
+      for (const camera& each : changed) {
+        if (is_told(each)) continue;
+        const json::object status = status_message(each);
+        note_status(status);
+        broadcast(json::serialize(status));
+      }
+      failing = false;
+    } catch (const std::exception& problem) {
+      if (!std::exchange(failing, true) && !stopping_) warn("looking at the cameras", problem);
+    }
+    co_await pause(1s);
+  }
+}
+
+asio::awaitable<void> live_feed::tell_stats() {
+  while (!stopping_) {
+    co_await pause(1s);
+    if (stopping_ || clients() == 0) continue;
+    std::string text = co_await stats();
+    send(std::move(text), true);
+  }
+}
+
+asio::awaitable<std::string> live_feed::stats() {
+  const auto asked = std::chrono::steady_clock::now();
+  std::size_t queued = 0;
+  bool healthy = true;
+  try {
+    queued = co_await redis_.with({.timeout = 1s}).get_queue_length(keys::detections);
+  } catch (const std::exception&) {
+    healthy = false;
+  }
+  const auto latency = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - asked);
+  std::string redis;
+  if (healthy) {
+    object_writer(redis).text("status", "healthy").number("latency_us", latency.count()).end();
+  } else {
+    object_writer(redis).text("status", "unhealthy").raw("latency_us", "null").end();
+  }
+  std::string text;
+  object_writer writer(text);
+  writer.text("type", "stats");
+  if (healthy) {
+    writer.number("queued", queued);
+  } else {
+    writer.raw("queued", "null");
+  }
+  writer.number("posted", totals_.posted.get())
+      .number("processed", totals_.processed.get())
+      .number("alerts", totals_.alerts.get())
+      .number("clients", clients())
+      .raw("redis", redis)
+      .end();
+  co_return text;
+}
+
+asio::awaitable<void> live_feed::pause(std::chrono::milliseconds time) {
+  const auto timer = timers_.emplace(timers_.end(), redis_.get_executor(), time);
+  boost::system::error_code cancelled;
+  co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  timers_.erase(timer);
+}
+
+void live_feed::warn(std::string_view what, const std::exception& problem) {
+  if (log_) log_(redstart::log_level::warning, std::string(what) + " failed: " + problem.what());
+}
+
+}  // namespace hub

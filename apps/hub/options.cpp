@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <cstdlib>
+
+namespace hub {
+
+namespace {
+
+std::string environment(const char* name, const char* otherwise) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0' ? value : otherwise;
+}
+
+// An option in seconds, fractions allowed, for a duration.
+void add_seconds(CLI::App& to, const std::string& name, std::chrono::milliseconds& into, const std::string& what) {
+  to.add_option_function<double>(
+        name, [&into](double seconds) { into = std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)); },
+        what + " (seconds, default " + std::to_string(into.count() / 1000) + ")")
+      ->check(CLI::Range(0.001, 1e9))
+      ->type_name("SECONDS");
+}
+
+void add_hub(CLI::App& to, settings& hub) {
+  constexpr const char* group = "Events and cameras";
+  to.add_option("--workers", hub.workers, "batches worked on at a time; 0 only takes events in")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1000))
+      ->group(group);
+  to.add_option("--batch", hub.batch_size, "events taken from the queue at once, at most")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000))
+      ->group(group);
+  to.add_option("--alert-threshold", hub.alert_threshold, "scores from here on are alerts")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 101))
+      ->group(group);
+  to.add_option("--zones", hub.watched_zones, "zones where nobody should stand unasked")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->group(group);
+  to.add_option("--night-from", hub.night_from, "the hour at which night begins")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 23))
+      ->group(group);
+  to.add_option("--night-until", hub.night_until, "the hour at which it ends")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 23))
+      ->group(group);
+  add_seconds(to, "--camera-ttl", hub.camera_ttl, "a camera that is silent for so long is offline");
+  add_seconds(to, "--batch-wait", hub.batch_wait, "how long a worker waits for events before it asks again");
+}
+
+void add_server(CLI::App& to, options& into) {
+  constexpr const char* group = "HTTP";
+  redstart::web::server_config& server = into.server;
+  to.add_option("--token", into.token, "what writing requests must send as a bearer token (REDSTART_HUB_TOKEN)")
+      ->group(group);
+  to.add_option("--origin", server.allowed_origins, "pages that may use the hub, beside its own; * for all")
+      ->group(group);
+  to.add_option("--max-body", server.max_body_bytes, "bytes of a request's body")->capture_default_str()->group(group);
+  to.add_option("--max-connections", server.max_connections, "connections at a time")
+      ->capture_default_str()
+      ->group(group);
+  to.add_option("--max-connections-per-peer", server.max_connections_per_peer, "and of one address")
+      ->capture_default_str()
+      ->group(group);
+  to.add_option("--rate", server.max_requests_per_second, "requests a second of one address; 0: no bound")
+      ->capture_default_str()
+      ->group(group);
+  to.add_option("--tls-certificate", server.tls_certificate_file, "a PEM file, for HTTPS")->group(group);
+  to.add_option("--tls-key", server.tls_key_file, "its key")->group(group);
+}
+
+}  // namespace
+
+bool parse_listen(std::string_view text, redstart::web::server_config& into) {
+  const std::size_t colon = text.rfind(':');
+  std::string_view host = colon == std::string_view::npos ? std::string_view() : text.substr(0, colon);
+  const std::string_view port = colon == std::string_view::npos ? text : text.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto [end, problem] = std::from_chars(port.data(), port.data() + port.size(), into.port);
+  if (problem != std::errc() || end != port.data() + port.size()) return false;
+  if (!host.empty()) into.address = host;
+  return true;
+}
+
+std::optional<options> parse_options(int count, const char* const* words, int& exit_code) {
+  options read;
+  read.redis_url = environment("REDIS_URL", "embedded:");
+  read.token = environment("REDSTART_HUB_TOKEN", "");
+  CLI::App program("The hub of a home security system: takes events of cameras, scores them, sends alerts.",
+                   "redstart-hub");
+  program
+      .add_option_function<std::string>(
+          "--listen",
+          [&read](const std::string& text) {
+            if (!parse_listen(text, read.server)) throw CLI::ValidationError("--listen", "expected HOST:PORT");
+          },
+          "where to listen (default 127.0.0.1:8080); port 0: any that is free")
+      ->type_name("HOST:PORT");
+  program.add_option("--redis", read.redis_url, "Redis's URL (REDIS_URL; without one a private server, embedded:)")
+      ->type_name("URL");
+  program.add_option("--log-level", read.log_level, "what to log")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  add_hub(program, read.hub);
+  add_server(program, read);
+  try {
+    program.parse(count, words);
+  } catch (const CLI::ParseError& problem) {
+    exit_code = program.exit(problem);
+    return std::nullopt;
+  }
+  return read;
+}
+
+}  // namespace hub

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: MIT
+// HTTP/1.1 over one stream: reads a request, has it answered, writes the response, again.
+#pragma once
+
+#include "redstart/web/application.hpp"
+#include "redstart/web/http_error.hpp"
+#include "web/connection.hpp"
+#include "web/framing.hpp"
+#include "web/http_date.hpp"
+#include "web/origin.hpp"
+#include "web/websocket_connection.hpp"
+
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/stream_traits.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/write.hpp>
+#include <boost/beast/websocket/rfc6455.hpp>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace redstart::web::detail {
+
+// Takes the protocol's side of a request; which stream it came over is the template's only secret.
+template <class Stream>
+class http_connection : public connection, public std::enable_shared_from_this<http_connection<Stream>> {
+ public:
+  http_connection(Stream&& stream, std::shared_ptr<connection_context> context, std::string peer, bool secure)
+      : stream_(std::move(stream)), context_(std::move(context)), peer_(std::move(peer)), secure_(secure) {}
+  ~http_connection() override { context_->limits.leave(peer_, now()); }
+
+  asio::awaitable<void> run() override {
+    close_at(now() + settings().request_timeout);
+    const bool ready = co_await handshake();
+    bool open = ready;
+    while (open && !context_->draining) open = co_await serve_one();
+    close_socket();
+  }
+
+  void drain() override {
+    asio::dispatch(executor_, [self = this->shared_from_this()] {
+      if (self->channel_) {
+        self->channel_->close(close_code::going_away, "the server is stopping");
+      } else if (self->idle_) {
+        self->close_socket();
+      }
+    });
+  }
+
+  [[nodiscard]] asio::any_io_executor executor() const override { return executor_; }
+
+  void close_if_due() override {
+    // What came in the meantime may have put the deadline off.
+    asio::dispatch(executor_, [self = this->shared_from_this()] {
+      if (self->is_due(now())) self->close_socket();
+    });
+  }
+
+  void cut() override {
+    asio::dispatch(executor_, [self = this->shared_from_this()] {
+      self->close_socket();
+      self->cut_.emit(asio::cancellation_type::terminal);
+    });
+  }
+
+ protected:
+  [[nodiscard]] Stream& stream() noexcept { return *stream_; }
+  virtual asio::awaitable<bool> handshake() { co_return true; }
+
+ private:
+  using parser = http::request_parser<http::string_body>;
+  enum class outcome { incomplete, complete, closed, too_large, headers_too_large, malformed };
+
+  // What of a request matters for writing its response.
+  struct reply_to {
+    bool keep = false;
+    bool head = false;
+    unsigned version = 11;
+  };
+
+  [[nodiscard]] static time_point now() { return std::chrono::steady_clock::now(); }
+  [[nodiscard]] const server_config& settings() const noexcept { return context_->settings; }
+
+  // False when the connection is over.
+  asio::awaitable<bool> serve_one() {
+    auto incoming = std::make_optional<parser>();
+    incoming->eager(true);
+    incoming->header_limit(static_cast<std::uint32_t>(settings().max_header_bytes));
+    incoming->body_limit(settings().max_body_bytes);
+    const outcome read = co_await read_request(*incoming);
+    if (read == outcome::closed) co_return false;
+    reply_to to{};
+    if (read != outcome::complete) {
+      response refused = refusal(read).to_response();
+      co_await write(std::move(refused), to);
+      co_await linger();
+      co_return false;
+    }
+    const bool wants_socket = beast::websocket::is_upgrade(incoming->get());
+    to.keep = incoming->keep_alive();
+    to.head = incoming->get().method() == http::verb::head;
+    to.version = incoming->get().version();
+    std::optional<request> asked;
+    std::optional<response> made = over_rate();
+    try {
+      if (!made) asked.emplace(incoming->release(), peer_);
+    } catch (const http_error& problem) {
+      made = problem.to_response();
+    }
+    incoming.reset();
+    if (asked) made = check_origin(*asked);
+    if (!made && wants_socket && context_->served.is_websocket(*asked)) {
+      made = co_await run_websocket(*asked);
+      if (channel_) {
+        co_await channel_->finish();
+        co_return false;
+      }
+    }
+    if (!made) {
+      close_never();
+      made = co_await context_->served.handle(*asked);
+    }
+    to.keep = to.keep && !context_->draining;
+    const bool sent = co_await write(std::move(*made), to);
+    co_return sent&& to.keep;
+  }
+
+  asio::awaitable<outcome> read_request(parser& incoming) {
+    boost::system::error_code failure;
+    close_at(now() + settings().idle_timeout);
+    idle_ = true;
+    std::optional<http::request_header<>> head;  // as it was before a trailer could add to it
+    for (;;) {
+      if (input_.size() > 0) {
+        if (idle_) close_at(now() + settings().request_timeout);
+        idle_ = false;
+        const bool had_head = incoming.is_header_done();
+        const outcome state = parse(incoming, head);
+        if (state != outcome::incomplete) co_return state;
+        if (!had_head && incoming.is_header_done() && expects_continue(incoming.get())) {
+          const bool sent = co_await write_continue();
+          if (!sent) co_return outcome::closed;
+        }
+      }
+      const auto room = input_.prepare(read_size);
+      const std::size_t size =
+          co_await stream_->async_read_some(room, asio::redirect_error(asio::use_awaitable, failure));
+      if (failure) co_return outcome::closed;
+      input_.commit(size);
+    }
+  }
+
+  outcome parse(parser& incoming, std::optional<http::request_header<>>& head) {
+    boost::system::error_code failure;
+    // The head by itself: what is behind it is not looked at before it is known where it ends.
+    if (!incoming.is_header_done()) {
+      incoming.eager(false);
+      input_.consume(incoming.put(input_.data(), failure));
+      if (incoming.is_header_done() && !failure) {
+        if (framing_fault(incoming.get().base())) return outcome::malformed;
+        if (incoming.chunked()) head = incoming.get().base();
+      }
+    }
+    if (incoming.is_header_done() && !incoming.is_done() && !failure && input_.size() > 0) {
+      incoming.eager(true);
+      input_.consume(incoming.put(input_.data(), failure));
+    }
+    if (failure == http::error::body_limit) return outcome::too_large;
+    if (failure == http::error::header_limit) return outcome::headers_too_large;
+    if (failure && failure != http::error::need_more) return outcome::malformed;
+    if (incoming.is_done()) {
+      // What stands behind the body is nothing that handlers, or proxies, would look for in the headers.
+      // https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1
+      if (head) incoming.get().base() = std::move(*head);
+      return outcome::complete;
+    }
+    // The parser has no limit of its own for what stands around chunks.
+    const bool endless = input_.size() > settings().max_header_bytes + read_size;
+    return endless ? outcome::malformed : outcome::incomplete;
+  }
+
+  static bool expects_continue(const http::request<http::string_body>& asked) {
+    return asked.version() >= 11 && beast::iequals(asked[http::field::expect], "100-continue");
+  }
+
+  asio::awaitable<bool> write_continue() {
+    boost::system::error_code failure;
+    constexpr std::string_view text = "HTTP/1.1 100 Continue\r\n\r\n";
+    const auto buffer = asio::buffer(text);
+    co_await asio::async_write(*stream_, buffer, asio::redirect_error(asio::use_awaitable, failure));
+    co_return !failure;
+  }
+
+  http_error refusal(outcome read) const {
+    switch (read) {
+      case outcome::too_large:
+        return {http::status::payload_too_large,
+                "the body is larger than " + std::to_string(settings().max_body_bytes) + " bytes"};
+      case outcome::headers_too_large:
+        return {http::status::request_header_fields_too_large,
+                "the headers are larger than " + std::to_string(settings().max_header_bytes) + " bytes"};
+      default:
+        return {http::status::bad_request, "this is not an HTTP request"};
+    }
+  }
+
+  // What keeps a request from its handler: pages of other sites, and too many requests.
+  std::optional<response> check_origin(const request& asked) const {
+    const bool reads = asked.method() == http::verb::get || asked.method() == http::verb::head;
+    if ((!reads || asked.header("Upgrade")) && !is_origin_allowed(asked, secure_, settings().allowed_origins)) {
+      return http_error(http::status::forbidden, "pages of this origin may not do that").to_response();
+    }
+    return std::nullopt;
+  }
+  std::optional<response> over_rate() {
+    if (settings().max_requests_per_second <= 0) return std::nullopt;
+    const auto wait = context_->limits.refuse(peer_, now());
+    if (!wait) return std::nullopt;
+    return http_error(http::status::too_many_requests, "too many requests from this address")
+        .with("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(*wait).count()))
+        .to_response();
+  }
+
+  asio::awaitable<std::optional<response>> run_websocket(const request& asked) {
+    const std::function<asio::awaitable<websocket>()> open = [this, &asked] { return open_websocket(asked); };
+    auto answer = co_await context_->served.handle_websocket(asked, open);
+    co_return answer;
+  }
+
+  asio::awaitable<websocket> open_websocket(const request& asked) {
+    // Its turn to be told so was before.
+    if (context_->draining) throw http_error(http::status::service_unavailable, "the server is stopping");
+    close_never();
+    channel_ = std::make_shared<websocket_connection<Stream>>(std::move(*stream_), context_);
+    stream_.reset();
+    input_ = {};
+    co_await channel_->accept(asked);
+    co_return websocket(channel_);
+  }
+
+  // False when the connection is over.
+  asio::awaitable<bool> write(response&& made, reply_to to) {
+    close_at(now() + settings().request_timeout);
+    http::response<http::string_body> message(made.status, 11);
+    fill(message, made, to);
+    if (!to.head && !is_bodiless(made.status)) message.body() = std::move(made.body);
+    boost::system::error_code failure;
+    co_await http::async_write(*stream_, message, asio::redirect_error(asio::use_awaitable, failure));
+    co_return !failure;
+  }
+
+  static void fill(http::response<http::string_body>& message, const response& made, reply_to to) {
+    for (const auto& [name, value] : made.headers) message.insert(name, value);
+    // Where the response ends is said by us alone.
+    message.erase(http::field::transfer_encoding);
+    message.erase(http::field::content_length);
+    message.erase(http::field::connection);
+    if (!is_bodiless(made.status)) message.content_length(made.body.size());
+    message.keep_alive(to.keep);
+    if (to.keep && to.version < 11) message.set(http::field::connection, "keep-alive");
+    message.set(http::field::date, http_date());
+    if (!made.content_type.empty()) message.set(http::field::content_type, made.content_type);
+    // Nobody shall guess that an answer is a script.
+    message.set("X-Content-Type-Options", "nosniff");
+  }
+
+  // Lets the client read the answer to a request that was not read to its end: closing with bytes unread would take
+  // the answer away from it. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+  asio::awaitable<void> linger() {
+    boost::system::error_code failure;
+    beast::get_lowest_layer(*stream_).shutdown(asio::ip::tcp::socket::shutdown_send, failure);
+    close_at(now() + std::chrono::seconds(2));
+    while (!failure) {
+      input_.clear();
+      const auto room = input_.prepare(read_size);
+      co_await stream_->async_read_some(room, asio::redirect_error(asio::use_awaitable, failure));
+    }
+  }
+
+  void close_socket() {
+    if (channel_) {
+      channel_->close_now();
+    } else if (stream_) {
+      boost::system::error_code ignored;
+      beast::get_lowest_layer(*stream_).close(ignored);
+    }
+  }
+
+  static constexpr std::size_t read_size = 4096;
+
+  std::optional<Stream> stream_;  // empty once it became a WebSocket
+  const asio::any_io_executor executor_ = stream_->get_executor();
+  std::shared_ptr<websocket_connection<Stream>> channel_;
+  const std::shared_ptr<connection_context> context_;
+  const std::string peer_;
+  const bool secure_;
+  beast::flat_buffer input_;
+  bool idle_ = true;  // between requests
+};
+
+}  // namespace redstart::web::detail
