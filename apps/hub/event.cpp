@@ -50,7 +50,7 @@ std::string to_string(const event_problem& problem) {
 }
 
 const detection* event_reader::read(std::string_view text) {
-  if (const json::value* event = document_.parse(text)) return read(*event);
+  if (const json::value* event = document_.parse(text)) return read_parsed(*event);
   problem_.place.clear();
   problem_.place.emplace_back(document_.problem_at());
   problem_.message = "this is not JSON: " + document_.problem();
@@ -58,7 +58,7 @@ const detection* event_reader::read(std::string_view text) {
   return nullptr;
 }
 
-const detection* event_reader::read(const json::value& event) {
+const detection* event_reader::read_parsed(const json::value& event) {
   in_after_ = false;
   const json::object* object = event.if_object();
   if (!object) {

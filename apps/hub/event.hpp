@@ -65,7 +65,7 @@ class event_reader {
 
   /// The detection in an event, valid until the next call; null when it is none, then `problem` says why.
   const detection* read(std::string_view text);
-  const detection* read(const json::value& event);
+  const detection* read_parsed(const json::value& event);
 
   [[nodiscard]] const event_problem& problem() const noexcept { return problem_; }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // redstart-hub: see README.md in this folder.
 #include "options.hpp"
+#include "recording.hpp"
+#include "replay.hpp"
+#include "scene.hpp"
 #include "serve.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -10,8 +13,11 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <exception>
+#include <fstream>
+#include <iostream>
 #include <string>
 #include <utility>
 
@@ -44,26 +50,71 @@ void set_up_log(const std::string& level) {
   spdlog::set_level(spdlog::level::from_str(level));
 }
 
-}  // namespace
-
-int main(int count, char** words) {
-  int exit_code = EXIT_SUCCESS;
-  auto with = hub::parse_options(count, words, exit_code);
-  if (!with) return exit_code;
-  set_up_log(with->log_level);
-  allow_many_sockets();
-
+// Runs `work` to its end; false when it threw.
+bool run(boost::asio::awaitable<void> work) {
+  bool good = true;
   boost::asio::io_context io(1);
-  boost::asio::co_spawn(io, hub::serve(std::move(*with), write_log), [&](const std::exception_ptr& problem) {
+  boost::asio::co_spawn(io, std::move(work), [&](const std::exception_ptr& problem) {
     if (!problem) return;
     try {
       std::rethrow_exception(problem);
     } catch (const std::exception& e) {
       spdlog::error("{}", e.what());
     }
-    exit_code = EXIT_FAILURE;
+    good = false;
     io.stop();
   });
   io.run();
-  return exit_code;
+  return good;
+}
+
+bool replay(const hub::options& with) {
+  std::ifstream file;
+  if (with.recording != "-") {
+    file.open(with.recording);
+    if (!file) {
+      spdlog::error("cannot read {}", with.recording);
+      return false;
+    }
+  }
+  bool complete = false;
+  const auto work = [&]() -> boost::asio::awaitable<void> {
+    const auto recording = hub::read_recording(with.recording == "-" ? std::cin : file);
+    const hub::replay_report report = co_await hub::replay(recording, with.replaying);
+    std::cout << to_string(report);
+    complete = report.accounts_for_all();
+  };
+  return run(work()) && complete;
+}
+
+bool simulate(const hub::options& with) {
+  const hub::moment begin{std::chrono::sys_days(std::chrono::year(2024) / 1 / 1) + std::chrono::hours(21)};
+  hub::scene evening(with.seed, begin);
+  for (hub::shot next = evening.next(); next.at <= with.length; next = evening.next()) {
+    std::cout << hub::to_line(next) << '\n';
+  }
+  return static_cast<bool>(std::cout.flush());
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  int exit_code = EXIT_SUCCESS;
+  const auto with = hub::parse_options(count, words, exit_code);
+  if (!with) return exit_code;
+  set_up_log(with->log_level);
+  allow_many_sockets();
+  bool good = false;
+  switch (with->what) {
+    case hub::command::serve:
+      good = run(hub::serve(*with, write_log));
+      break;
+    case hub::command::replay:
+      good = replay(*with);
+      break;
+    case hub::command::simulate:
+      good = simulate(*with);
+      break;
+  }
+  return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

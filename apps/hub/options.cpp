@@ -88,33 +88,72 @@ bool parse_listen(std::string_view text, redstart::web::server_config& into) {
   return true;
 }
 
+namespace {
+
+void add_serve(CLI::App& to, options& read) {
+  to.add_option_function<std::string>(
+        "--listen",
+        [&read](const std::string& text) {
+          if (!parse_listen(text, read.server)) throw CLI::ValidationError("--listen", "expected HOST:PORT");
+        },
+        "where to listen (default 127.0.0.1:8080); port 0: any that is free")
+      ->type_name("HOST:PORT");
+  to.add_option("--redis", read.redis_url, "Redis's URL (REDIS_URL; without one a private server, embedded:)")
+      ->type_name("URL");
+  to.add_option("--log-level", read.log_level, "what to log")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+  to.add_flag("--demo", read.demo, "cameras that do not exist send events to the hub");
+  add_hub(to, read.hub);
+  add_server(to, read);
+}
+
+void add_replay(CLI::App& program, options& read) {
+  CLI::App* to = program.add_subcommand("replay", "send a recording to running hubs, and account for every event");
+  to->add_option("recording", read.recording, "a file of JSON lines; - for the standard input")->required();
+  to->add_option("--to", read.replaying.hubs, "the hubs' URLs (default http://127.0.0.1:8080); they share one Redis");
+  to->add_option("--token", read.token, "what the hubs want as a bearer token (REDSTART_HUB_TOKEN)");
+  to->add_option("--speed", read.replaying.speed, "2 is twice as fast as recorded; 0 as fast as the hubs answer")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  to->add_option("--connections", read.replaying.connections, "to each hub")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  to->add_flag("--now", read.replaying.present_time, "events happen now rather than when they were recorded");
+  to->callback([&read] { read.what = command::replay; });
+}
+
+void add_simulate(CLI::App& program, options& read) {
+  CLI::App* to = program.add_subcommand("simulate", "write a recording of cameras that do not exist");
+  to->add_option("--seed", read.seed, "the same seed, the same evening")->capture_default_str();
+  to->add_option_function<double>(
+        "--length", [&read](double seconds) { read.length = std::chrono::seconds(static_cast<std::int64_t>(seconds)); },
+        "seconds (default 60)")
+      ->check(CLI::Range(1, 86'400));
+  to->callback([&read] { read.what = command::simulate; });
+}
+
+}  // namespace
+
 std::optional<options> parse_options(int count, const char* const* words, int& exit_code) {
   options read;
   read.redis_url = environment("REDIS_URL", "embedded:");
   read.token = environment("REDSTART_HUB_TOKEN", "");
   CLI::App program("The hub of a home security system: takes events of cameras, scores them, sends alerts.",
                    "redstart-hub");
-  program
-      .add_option_function<std::string>(
-          "--listen",
-          [&read](const std::string& text) {
-            if (!parse_listen(text, read.server)) throw CLI::ValidationError("--listen", "expected HOST:PORT");
-          },
-          "where to listen (default 127.0.0.1:8080); port 0: any that is free")
-      ->type_name("HOST:PORT");
-  program.add_option("--redis", read.redis_url, "Redis's URL (REDIS_URL; without one a private server, embedded:)")
-      ->type_name("URL");
-  program.add_option("--log-level", read.log_level, "what to log")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  add_hub(program, read.hub);
-  add_server(program, read);
+  add_serve(program, read);
+  add_replay(program, read);
+  add_simulate(program, read);
+  program.add_subcommand("serve", "run the hub; what is done when nothing else is said")->fallthrough();
+  program.require_subcommand(0, 1);
   try {
     program.parse(count, words);
   } catch (const CLI::ParseError& problem) {
     exit_code = program.exit(problem);
     return std::nullopt;
   }
+  if (read.replaying.hubs.empty()) read.replaying.hubs.emplace_back("http://127.0.0.1:8080");
+  read.replaying.token = read.token;
   return read;
 }
 

@@ -2,6 +2,7 @@
 // The command line.
 #pragma once
 
+#include "replay.hpp"
 #include "settings.hpp"
 
 #include <redstart/web/server.hpp>
@@ -12,12 +13,25 @@
 
 namespace hub {
 
+enum class command {
+  serve,
+  replay,    ///< sends a recording to running hubs
+  simulate,  ///< writes a recording of cameras that do not exist
+};
+
 struct options {
+  command what = command::serve;
   settings hub;
   redstart::web::server_config server;
   std::string redis_url;  ///< --redis, else REDIS_URL, else `embedded:`
   std::string token;      ///< --token, else REDSTART_HUB_TOKEN; empty: everybody may write
   std::string log_level = "info";
+  bool demo = false;  ///< cameras that do not exist send events to the hub
+
+  replay_options replaying;
+  std::string recording;   ///< a file; `-` is the standard input
+  std::uint64_t seed = 1;  ///< of the simulation
+  std::chrono::seconds length{60};
 };
 
 /// `127.0.0.1:8080`, `[::1]:8080`, `:8080` or `8080`. False when it is none of them.

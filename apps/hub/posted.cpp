@@ -65,10 +65,10 @@ bool posted_events::read(std::string_view body) {
     return false;
   }
   if (!array) {
-    if (!reader_.read(*parsed)) return refuse(0, false);
+    if (!reader_.read_parsed(*parsed)) return refuse(0, false);
   } else {
     for (std::size_t i = 0; i < array->size(); ++i) {
-      if (!reader_.read((*array)[i])) return refuse(i, true);
+      if (!reader_.read_parsed((*array)[i])) return refuse(i, true);
     }
   }
   compact_into(compact_, body);

@@ -5,13 +5,20 @@
 #include "api.hpp"
 #include "live_feed.hpp"
 #include "metrics.hpp"
+#include "replay.hpp"
 #include "worker.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <redstart/web/redis.hpp>
 #include <redstart/web/server.hpp>
 
+#include <csignal>
 #include <exception>
 #include <string>
 #include <utility>
@@ -31,6 +38,25 @@ asio::awaitable<void> stop_workers(workers& crew, const redstart::log_sink& log)
   for (const std::string& element : left) {
     log(redstart::log_level::error, "an event that could not be given back to Redis: " + element);
   }
+}
+
+// `web::serve`, but that the demonstration begins once it is known where.
+asio::awaitable<void> run_server(web::application& app, const options& with, const redstart::log_sink& log) {
+  const auto executor = co_await asio::this_coro::executor;
+  asio::signal_set signals(executor, SIGINT, SIGTERM);
+  web::server server(executor, app, with.server);
+  co_await server.start();
+  log(redstart::log_level::info, "listening on " + server.url());
+  asio::cancellation_signal end_demo;
+  if (with.demo) {
+    auto warn = [log](const std::string& text) { log(redstart::log_level::warning, text); };
+    asio::co_spawn(executor, perform(server.url(), with.token, std::move(warn)),
+                   asio::bind_cancellation_slot(end_demo.slot(), [](const std::exception_ptr&) {}));
+  }
+  co_await signals.async_wait(asio::use_awaitable);
+  log(redstart::log_level::info, "stopping");
+  end_demo.emit(asio::cancellation_type::terminal);
+  co_await server.stop();
 }
 
 }  // namespace
@@ -63,7 +89,7 @@ asio::awaitable<void> serve(options with, redstart::log_sink log) {
 
   std::exception_ptr problem;
   try {
-    co_await web::serve(app, with.server);
+    co_await run_server(app, with, log);
   } catch (...) {
     problem = std::current_exception();
   }

@@ -95,8 +95,9 @@ std::optional<minutes> read_offset(scanner& from) {
   if (!from.next_is("+-")) return std::nullopt;
   const int sign = from.take() == '-' ? -1 : 1;
   int offset = 60 * from.digits(2, 23);
-  if (from.next_is(":")) from.take();
-  if (!from.at_end()) offset += from.digits(2, 59);
+  const bool colon = from.next_is(":");
+  if (colon) from.take();
+  if (colon || !from.at_end()) offset += from.digits(2, 59);
   return minutes(sign * offset);
 }
 

@@ -135,6 +135,8 @@ asio::awaitable<void> application::run_shutdown() {
       co_await run();
     } catch (const std::exception& e) {
       problem = e.what();
+    } catch (...) {
+      problem = "something that is no std::exception";
     }
     if (!problem.empty()) log(log_level::error, "a shutdown hook failed: " + problem);
   }

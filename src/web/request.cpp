@@ -41,12 +41,13 @@ std::string_view request::target() const noexcept { return {message_.target().da
 // What is sent to proxies, and what every server has to take: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
 void request::leave_path_of_uri() {
   const auto parsed = urls::parse_uri(urls::string_view(message_.target().data(), message_.target().size()));
-  const bool is_web =
-      parsed && (parsed->scheme_id() == urls::scheme::http || parsed->scheme_id() == urls::scheme::https);
+  const bool is_web = parsed && !parsed->encoded_host().empty() &&
+                      (parsed->scheme_id() == urls::scheme::http || parsed->scheme_id() == urls::scheme::https);
   if (!is_web) throw http_error(http::status::bad_request, "the target of the request is no path");
   const std::string host(parsed->encoded_host_and_port());
-  std::string path(parsed->encoded_target());
-  if (!path.starts_with('/')) path.insert(0, "/");
+  const auto sent = parsed->encoded_target();
+  std::string path(1, '/');
+  path.append(sent.substr(sent.starts_with('/') ? 1 : 0));
   message_.set(http::field::host, host);
   message_.target(path);
 }

@@ -34,6 +34,7 @@ asio::awaitable<void> server::start() {
 asio::awaitable<void> server::stop() {
   const auto state = state_;
   co_await state->drain();
+  if (!state->is_first_stop()) co_return;
   co_await state->served().run_shutdown();
 }
 

@@ -34,6 +34,8 @@ class server_state : public std::enable_shared_from_this<server_state> {
   // Throws `config_error`.
   void listen();
   asio::awaitable<void> drain();
+  // True for the one caller whose shutdown hooks are to run.
+  [[nodiscard]] bool is_first_stop() noexcept { return !stopped_.exchange(true); }
   void close();
 
  private:
@@ -58,6 +60,7 @@ class server_state : public std::enable_shared_from_this<server_state> {
 #endif
   std::uint16_t port_ = 0;
   std::atomic<bool> closed_{false};
+  std::atomic<bool> stopped_{false};
   std::atomic<std::uint64_t> accepted_{0};
   std::atomic<std::uint64_t> refused_{0};
   std::size_t turning_away_ = 0;  // on the strand

@@ -9,15 +9,20 @@ import { html } from './view/html.js';
 import { StoreContext } from './view/hooks.js';
 import { watchTitle } from './view/title.js';
 
-/** A frame when there are frames: a hidden page draws none, but its title still counts. */
+/** The next frame, or soon after when there is none: a page that is hidden draws none, but its title still counts. */
 function schedule(run) {
-  if (document.hidden) setTimeout(run, 100);
-  else requestAnimationFrame(run);
+  const once = () => {
+    cancelAnimationFrame(frame);
+    clearTimeout(timer);
+    run();
+  };
+  const frame = requestAnimationFrame(once);
+  const timer = setTimeout(once, 100);
 }
 
 const store = new Store(initialState, schedule);
 const session = startSession(store);
 watchTitle(store);
 const app = document.getElementById('app');
-app.replaceChildren();  // the note for those without JavaScript
+app.replaceChildren(); // the note for those without JavaScript
 render(html`<${StoreContext.Provider} value=${store}><${App} reconnect=${session.reconnect} /><//>`, app);

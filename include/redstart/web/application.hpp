@@ -37,14 +37,12 @@ struct route {
 
 /// Routes, the providers of what their handlers need, and hooks around serving.
 ///
-/// ```cpp
-/// asio::awaitable<queued> create_event(detection event, redstart::client& redis) {
-///   co_await redis.add_to_queue("events_queue", event);
-///   co_return queued{"queued"};
-/// }
-/// application app;
-/// app.post("/events", create_event);
-/// ```
+///     asio::awaitable<queued> create_event(detection event, redstart::client& redis) {
+///       co_await redis.add_to_queue("events_queue", event);
+///       co_return queued{"queued"};
+///     }
+///     application app;
+///     app.post("/events", create_event);
 ///
 /// What a handler may take stands in parameters.hpp, what its result becomes at `to_response`. A handler that throws
 /// answers: `http_error` its own status; what says that Redis is away (`connection_error`, `timeout_error`,

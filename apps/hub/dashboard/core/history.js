@@ -19,7 +19,7 @@ const number = (value) => (Number.isFinite(value) ? value : null);
 /** The rows of a message: one, and after a silence an empty one before it, so that no line is drawn across it. */
 function rowsOf(message, last, now) {
   const seconds = last ? (now - last.now) / 1000 : 0;
-  const silent = seconds > 5;  // a rate over that time would look like a quiet hub
+  const silent = seconds > 5; // a rate over that time would look like a quiet hub
   const row = {
     times: now / 1000,
     queued: number(message.queued),

@@ -7,10 +7,10 @@ import { addStats, emptyHistory } from './history.js';
 import { openingOf, outcomeText, putNotice } from './notices.js';
 
 export const initialState = {
-  serial: 0,  // live messages so far; tells what came before and what after a list was asked for
+  serial: 0, // live messages so far; tells what came before and what after a list was asked for
   connection: { phase: 'connecting', lostAt: null, retryAt: null, reason: '' },
-  sync: { phase: 'never', problem: '' },  // never | loading | done | failed
-  clockAhead: 0,  // the hub's clock minus ours, in milliseconds
+  sync: { phase: 'never', problem: '' }, // never | loading | done | failed
+  clockAhead: 0, // the hub's clock minus ours, in milliseconds
   alerts: [],
   cameras: [],
   notices: [],

@@ -16,7 +16,7 @@ export class CatchUp {
   #backoff;
   #running = false;
   #again = false;
-  #cause = null;  // the worst news not yet told
+  #cause = null; // the worst news not yet told
   #live = false;
   #retry = null;
 

@@ -73,7 +73,7 @@ export class LiveConnection {
     if (this.#liveAt && now - this.#liveAt > settledAfter) this.#backoff.reset();
     if (now - this.#heardAt < silenceLimit) return;
     socket.close();
-    this.#lost(socket, 'The hub fell silent.');  // the browser may take a minute to say that it is closed
+    this.#lost(socket, 'The hub fell silent.'); // the browser may take a minute to say that it is closed
   }
 
   #lost(socket, reason) {

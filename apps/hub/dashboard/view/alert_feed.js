@@ -35,10 +35,16 @@ function Items({ alerts, hidden, showAll }) {
   const short = narrow && !expanded ? shown.slice(0, shortLength) : shown;
   return html`
     <ol class="alerts">${short.map((alert) => html`<${AlertItem} key=${alert.id} alert=${alert} />`)}</ol>
-    ${short.length < shown.length && html`<button type="button" class="button button--wide"
-      onClick=${() => setExpanded(true)}>Show ${shown.length - short.length} more</button>`}
-    ${alerts.length >= alertLimit && short.length === shown.length &&
-      html`<p class="hint feed-end">Older alerts are not kept here: the feed holds ${alertLimit}.</p>`}
+    ${
+      short.length < shown.length &&
+      html`<button type="button" class="button button--wide"
+      onClick=${() => setExpanded(true)}>Show ${shown.length - short.length} more</button>`
+    }
+    ${
+      alerts.length >= alertLimit &&
+      short.length === shown.length &&
+      html`<p class="hint feed-end">Older alerts are not kept here: the feed holds ${alertLimit}.</p>`
+    }
   `;
 }
 
@@ -57,14 +63,18 @@ export function AlertFeed() {
     <section class="panel feed" id="alerts" aria-labelledby="alerts-title" tabindex="-1">
       <div class="panel-head">
         <h2 id="alerts-title">Alerts</h2>
-        ${alerts.length > 0 &&
-          html`<${SeverityFilter} counts=${countBySeverity(alerts)} hidden=${hidden} onToggle=${toggle} />`}
+        ${
+          alerts.length > 0 &&
+          html`<${SeverityFilter} counts=${countBySeverity(alerts)} hidden=${hidden} onToggle=${toggle} />`
+        }
       </div>
       <div class="feed-log" role="log" aria-live="polite" aria-relevant="additions" aria-labelledby="alerts-title"
            aria-busy=${String(loading)} tabindex="0">
-        ${alerts.length > 0
-          ? html`<${Items} alerts=${alerts} hidden=${hidden} showAll=${showAll} />`
-          : loaded && html`<${Empty} />`}
+        ${
+          alerts.length > 0
+            ? html`<${Items} alerts=${alerts} hidden=${hidden} showAll=${showAll} />`
+            : loaded && html`<${Empty} />`
+        }
       </div>
     </section>
   `;

@@ -25,12 +25,17 @@ export function CameraWall() {
   return html`
     <section class="panel" aria-labelledby="cameras-title">
       <div class="panel-head"><h2 id="cameras-title">Cameras</h2></div>
-      ${cameras.length > 0
-        ? html`<ul class="tiles">${cameras.slice(0, cameraLimit).map((camera) =>
-            html`<${CameraTile} key=${camera.id} camera=${camera} />`)}</ul>`
-        : loaded && html`<${Empty} />`}
-      ${cameras.length > cameraLimit &&
-        html`<p class="hint">${cameras.length - cameraLimit} more are not shown; GET /cameras has them.</p>`}
+      ${
+        cameras.length > 0
+          ? html`<ul class="tiles">${cameras
+              .slice(0, cameraLimit)
+              .map((camera) => html`<${CameraTile} key=${camera.id} camera=${camera} />`)}</ul>`
+          : loaded && html`<${Empty} />`
+      }
+      ${
+        cameras.length > cameraLimit &&
+        html`<p class="hint">${cameras.length - cameraLimit} more are not shown; GET /cameras has them.</p>`
+      }
     </section>
   `;
 }

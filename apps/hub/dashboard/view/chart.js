@@ -29,13 +29,16 @@ function options(series, colors, { width, height }, onCursor) {
       { ...axis, size: 24, space: 45, incrs: [60, 120, 300], values: (plot, ticks) => ticks.map(minuteText) },
       { ...axis, size: 40, space: 36, incrs, values: (plot, ticks) => ticks.map(tickText) },
     ],
-    series: [{}, ...series.map(({ color, dash, fill }) => ({
-      stroke: colors[color],
-      width: 1.75,
-      dash,
-      fill: fill && colors[fill],
-      points: { show: false },
-    }))],
+    series: [
+      {},
+      ...series.map(({ color, dash, fill }) => ({
+        stroke: colors[color],
+        width: 1.75,
+        dash,
+        fill: fill && colors[fill],
+        points: { show: false },
+      })),
+    ],
     hooks: { setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)] },
   };
 }
@@ -56,7 +59,10 @@ function readColors(node) {
   };
 }
 
-/** `series`: [{name, values, color, dash, fill, format}]; the legend says the values under the cursor, else the newest. */
+/**
+ * `series`: [{name, values, color, dash, fill, format}]. The legend says the values under the cursor, otherwise the
+ * newest: it is the chart for those who do not see it.
+ */
 export function Chart({ id, title, times, series }) {
   const host = useRef(null);
   const plot = useRef(null);
@@ -83,13 +89,16 @@ export function Chart({ id, title, times, series }) {
       <figcaption>
         <h3>${title}</h3>
         <ul class="legend">
-          ${series.map(({ name, values, color, dash, format }) => html`
+          ${series.map(
+            ({ name, values, color, dash, format }) => html`
             <li key=${name}>
               <svg class="legend-line legend-line--${color}" viewBox="0 0 22 6" aria-hidden="true">
-                <path d="M0 3h22" stroke="currentColor" stroke-width="2.5" stroke-dasharray=${dash?.join(' ') ?? 'none'} />
+                <path d="M0 3h22" stroke="currentColor" stroke-width="2.5"
+                      stroke-dasharray=${dash?.join(' ') ?? 'none'} />
               </svg>
               ${name} <b>${format(at(values))}</b>
-            </li>`)}
+            </li>`,
+          )}
         </ul>
       </figcaption>
       <div class="chart-plot" ref=${host} aria-hidden="true"></div>

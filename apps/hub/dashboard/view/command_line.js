@@ -19,13 +19,14 @@ export function CommandLine({ command }) {
     const timer = setTimeout(setSaid, 3000, '');
     return () => clearTimeout(timer);
   }, [said]);
-  const onClick = () => copy(code.current).then(
-    () => setSaid('Copied'),
-    () => {
-      getSelection().selectAllChildren(code.current);
-      setSaid('Selected: copy it with the keyboard');
-    },
-  );
+  const onClick = () =>
+    copy(code.current).then(
+      () => setSaid('Copied'),
+      () => {
+        getSelection().selectAllChildren(code.current);
+        setSaid('Selected: copy it with the keyboard');
+      },
+    );
   return html`
     <div class="command">
       <pre tabindex="0" aria-label="Command"><code ref=${code}>${command}</code></pre>

@@ -32,17 +32,23 @@ export function ConnectionBanner({ reconnect }) {
   const sync = useSlice((state) => state.sync);
   const broken = phase !== 'live' && reason !== '';
   const incomplete = !broken && sync.phase === 'failed';
-  const consequence = lostAt ? `What you see is from ${clockText(lostAt / 1000)}.` : 'This page has not reached it yet.';
+  const consequence = lostAt ? `What you see is from ${clockText(lostAt / 1000)}.` : 'Nothing was loaded yet.';
   return html`
     <div class="banner ${broken || incomplete ? 'banner--shown' : ''}">
       <div role="status">
         ${broken && html`<p><strong>${reason}</strong> ${consequence}</p>`}
         ${incomplete && html`<p><strong>The lists may be incomplete:</strong> ${sync.problem}. Trying again.</p>`}
       </div>
-      ${broken && html`<div class="banner-actions">
-        ${phase === 'waiting' ? html`<${Countdown} retryAt=${retryAt} />` : html`<span class="countdown">Trying…</span>`}
-        <button type="button" class="button" onClick=${reconnect} aria-disabled=${phase !== 'waiting'}>Reconnect now</button>
-      </div>`}
+      ${
+        broken &&
+        html`<div class="banner-actions">
+        ${
+          phase === 'waiting' ? html`<${Countdown} retryAt=${retryAt} />` : html`<span class="countdown">Trying…</span>`
+        }
+        <button type="button" class="button" onClick=${reconnect}
+                aria-disabled=${String(phase !== 'waiting')}>Reconnect now</button>
+      </div>`
+      }
     </div>
   `;
 }

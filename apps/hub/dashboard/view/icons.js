@@ -21,10 +21,11 @@ const severityShapes = {
 
 export const SeverityIcon = ({ severity }) => icon(severityShapes[severity], `icon--${severity}`);
 
-export const CameraIcon = ({ online }) => icon([
-  path('M1.5 4.5h8.2v7H1.5zM9.7 7.4l4.6-2.5v6.2L9.7 8.6', { 'stroke-width': 1.5 }),
-  !online && path('M1.5 14.5l13-13', thick),
-]);
+export const CameraIcon = ({ online }) =>
+  icon([
+    path('M1.5 4.5h8.2v7H1.5zM9.7 7.4l4.6-2.5v6.2L9.7 8.6', { 'stroke-width': 1.5 }),
+    !online && path('M1.5 14.5l13-13', thick),
+  ]);
 
 const phaseShapes = {
   good: path('M3 8.5l3.4 3.4L13 4.6', thick),

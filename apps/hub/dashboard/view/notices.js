@@ -12,13 +12,15 @@ export function Notices() {
     store.update((state) => ({ ...state, notices: state.notices.filter((other) => other !== notice) }));
   return html`
     <div class="notices" role="status">
-      ${notices.map((notice) => html`
+      ${notices.map(
+        (notice) => html`
         <p class="notice" key=${notice.kind} data-kind=${notice.kind}>
           <span class="notice-time">${clockText(notice.at / 1000)}</span>
           <span>${notice.text}</span>
           <button type="button" class="button button--quiet" onClick=${() => dismiss(notice)}
                   aria-label="Dismiss this notice">Dismiss</button>
-        </p>`)}
+        </p>`,
+      )}
     </div>
   `;
 }

@@ -10,12 +10,14 @@ export const severityNames = { low: 'Low', medium: 'Medium', high: 'High', criti
 export function SeverityFilter({ counts, hidden, onToggle }) {
   return html`
     <div class="filter" role="group" aria-label="Severities shown">
-      ${[...severities].reverse().map((severity) => html`
+      ${[...severities].reverse().map(
+        (severity) => html`
         <button type="button" key=${severity} class="switch severity--${severity}"
                 aria-pressed=${String(!hidden.has(severity))} onClick=${() => onToggle(severity)}>
           <${SeverityIcon} severity=${severity} />${severityNames[severity]}
           <span class="switch-count">${counts[severity]}</span>
-        </button>`)}
+        </button>`,
+      )}
     </div>
   `;
 }

@@ -22,7 +22,7 @@ function Redis() {
   const latency = stats?.redis?.latency_us ?? health?.latency_us;
   const good = status === 'healthy';
   const text = status === undefined ? unknown : good ? 'Healthy' : 'Unreachable';
-  const note = good ? `${latencyText(latency)}, worst ${latencyText(worst ?? latency)}` : 'nothing is lost: it waits';
+  const note = good ? `${latencyText(latency)}, worst ${latencyText(worst ?? latency)}` : 'no answer to the hub';
   return html`
     <${Figure} id="redis" name=${`Redis ${health?.redis_version ?? ''}`} value=${text} note=${status && note}>
       ${status !== undefined && html`<${PhaseIcon} phase=${good ? 'good' : 'bad'} />`}

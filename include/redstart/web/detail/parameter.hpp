@@ -180,8 +180,15 @@ struct parameter<P> : value_parameter<P, std::remove_cvref_t<P>> {
   static std::remove_cvref_t<P> make(exchange& ex) { return body_value<std::remove_cvref_t<P>>(ex.asked().body()); }
 };
 
+// What has a name in the request: by value or by const reference.
+template <class T>
+struct named {
+  static constexpr bool is_one = false;
+};
+
 template <class T, fixed_string Name>
-struct parameter<path<T, Name>> : value_parameter<path<T, Name>, path<T, Name>> {
+struct named<path<T, Name>> {
+  static constexpr bool is_one = true;
   static path<T, Name> make(exchange& ex) {
     const std::string* text = ex.path_parameter(Name.view());
     return {text != nullptr ? text_value<T>("path", Name.view(), *text)
@@ -190,7 +197,8 @@ struct parameter<path<T, Name>> : value_parameter<path<T, Name>, path<T, Name>> 
 };
 
 template <class T, fixed_string Name, auto Default>
-struct parameter<query<T, Name, Default>> : value_parameter<query<T, Name, Default>, query<T, Name, Default>> {
+struct named<query<T, Name, Default>> {
+  static constexpr bool is_one = true;
   static query<T, Name, Default> make(exchange& ex) {
     const auto text = ex.asked().query(Name.view());
     return {text ? text_value<T>("query", Name.view(), *text) : absent_value<T, Default>("query", Name.view())};
@@ -198,11 +206,18 @@ struct parameter<query<T, Name, Default>> : value_parameter<query<T, Name, Defau
 };
 
 template <fixed_string Name, class T, auto Default>
-struct parameter<header<Name, T, Default>> : value_parameter<header<Name, T, Default>, header<Name, T, Default>> {
+struct named<header<Name, T, Default>> {
+  static constexpr bool is_one = true;
   static header<Name, T, Default> make(exchange& ex) {
     const auto text = ex.asked().header(Name.view());
     return {text ? text_value<T>("header", Name.view(), *text) : absent_value<T, Default>("header", Name.view())};
   }
+};
+
+template <class P>
+  requires named<std::remove_cvref_t<P>>::is_one
+struct parameter<P> : value_parameter<P, std::remove_cvref_t<P>> {
+  static std::remove_cvref_t<P> make(exchange& ex) { return named<std::remove_cvref_t<P>>::make(ex); }
 };
 
 }  // namespace redstart::web::detail
