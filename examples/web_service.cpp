@@ -6,6 +6,7 @@
 #include "redstart/web/server.hpp"
 #include "support.hpp"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/describe.hpp>
 
 #include <vector>
@@ -75,14 +76,19 @@ asio::awaitable<web::response> create(detection seen, redstart::client& redis) {
 // ]
 
 // [websocket
-// Every client of /ws gets every message of the channel. For many clients let them share one subscription, as the hub
-// in apps/hub does.
-asio::awaitable<void> live(web::websocket socket, redstart::client& redis) {
-  auto events = co_await redis.subscribe("camera_events");
-  while (socket.is_open()) {
-    const redstart::message next = co_await events.next();
-    if (next.is_message()) socket.send(next.payload);
+asio::awaitable<void> forward(redstart::subscription& from, web::websocket to) {
+  for (;;) {
+    const redstart::message next = co_await from.next();
+    if (next.is_message()) to.send(next.payload);
   }
+}
+
+// Every client of /ws gets every message of the channel, until it closes the connection. For many clients let them
+// share one subscription, as the hub in apps/hub does.
+asio::awaitable<void> live(web::websocket socket, redstart::client& redis) {
+  using namespace asio::experimental::awaitable_operators;
+  auto events = co_await redis.subscribe("camera_events");
+  co_await (forward(events, socket) || socket.closed());
 }
 // ]
 

@@ -67,10 +67,6 @@ bool batch_scorer::alerted_before(const detection& seen, severity level) {
   return known && known->level >= level && now_ < known->time + marker_ttl_;
 }
 
-void batch_scorer::forget(const alert& unpublished) {
-  if (!unpublished.object.empty()) alerted_.erase(unpublished.object);
-}
-
 std::string batch_scorer::next_id() { return id_prefix_ + '-' + std::to_string(++last_id_); }
 
 }  // namespace hub

@@ -54,8 +54,8 @@ class batch_scorer {
   /// Never throws because of what an element is. `now` is the time, not that of the events.
   scored_batch score(std::span<const std::string> elements, moment now);
 
-  /// The alert was not published after all, so that its object may be alerted again.
-  void forget(const alert& unpublished);
+  /// Forgets which objects were alerted: who knows whether what came of the last batch will be published.
+  void forget_alerted() { alerted_.clear(); }
 
  private:
   struct alerted_object {

@@ -14,9 +14,9 @@ namespace {
 
 // The page loads nothing from elsewhere, runs no script but its own, and is shown in nobody's frame.
 const std::string& policy() {
-  static const std::string text = "default-src 'self'; script-src 'self' " + std::string(dashboard_script_sources()) +
-                                  "; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; "
-                                  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  static const std::string text = "default-src 'none'; script-src 'self' " + std::string(dashboard_script_sources()) +
+                                  "; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
+                                  "form-action 'none'; frame-ancestors 'none'";
   return text;
 }
 

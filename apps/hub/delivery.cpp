@@ -163,18 +163,13 @@ void delivery::unanswered() {
   sent_.clear();
 }
 
-std::vector<const alert*> delivery::unpublished() const {
-  std::vector<const alert*> all;
-  for (std::size_t i = 0; i < alert_states_.size(); ++i) {
-    const alert_state& state = alert_states_[i];
-    if (state.at == stage::check || (state.at == stage::publish && !state.published)) all.push_back(&batch_.alerts[i]);
-  }
-  return all;
-}
-
 std::vector<std::size_t> delivery::unfinished() const {
   std::vector<std::size_t> all;
-  for (const alert* raised : unpublished()) all.push_back(raised->element);
+  for (std::size_t i = 0; i < alert_states_.size(); ++i) {
+    const alert_state& state = alert_states_[i];
+    const bool unpublished = state.at == stage::check || (state.at == stage::publish && !state.published);
+    if (unpublished) all.push_back(batch_.alerts[i].element);
+  }
   for (std::size_t i = 0; i < unreadable_kept_.size(); ++i) {
     if (!unreadable_kept_[i]) all.push_back(batch_.unreadable[i].element);
   }

@@ -45,8 +45,6 @@ class delivery {
   [[nodiscard]] std::size_t repeated() const noexcept { return repeated_; }
   /// Unreadable elements that are kept now.
   [[nodiscard]] std::size_t unreadable() const noexcept { return unreadable_; }
-  /// The alerts that were not published.
-  [[nodiscard]] std::vector<const alert*> unpublished() const;
   /// The elements that something is lost of when nothing more is written, in order.
   [[nodiscard]] std::vector<std::size_t> unfinished() const;
 

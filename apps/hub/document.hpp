@@ -34,7 +34,7 @@ class document {
   static constexpr std::size_t memory_size = 64 * 1024;
 
   std::unique_ptr<unsigned char[]> memory_;
-  json::monotonic_resource resource_;
+  std::optional<json::monotonic_resource> resource_;
   json::parser parser_;
   std::optional<json::value> root_;  // lies in the resource
   std::string problem_;

@@ -68,8 +68,9 @@ asio::awaitable<void> live_feed::stop() {
 asio::awaitable<void> live_feed::serve(web::websocket socket, bool with_stats) {
   std::string hello;
   object_writer(hello).text("type", "hello").text("server_time", to_iso(present())).number("heartbeat_s", 20).end();
-  socket.send(std::move(hello));
+  // First the place: a page asks for what it missed when it is greeted, and gets everything after that from here.
   const membership place(*this, socket, with_stats);
+  socket.send(std::move(hello));
   co_await socket.closed();
 }
 

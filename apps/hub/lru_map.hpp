@@ -36,12 +36,9 @@ class lru_map {
     return entries_.front().second;
   }
 
-  void erase(std::string_view key) {
-    const auto found = index_.find(key);
-    if (found == index_.end()) return;
-    const auto entry = found->second;
-    index_.erase(found);
-    entries_.erase(entry);
+  void clear() {
+    index_.clear();
+    entries_.clear();
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }

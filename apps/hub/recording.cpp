@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "recording.hpp"
 
+#include "json_text.hpp"
+
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <array>
+#include <cstdio>
 #include <istream>
 #include <stdexcept>
 
@@ -56,15 +60,19 @@ std::vector<shot> read_recording(std::istream& from) {
 }
 
 std::string to_line(const shot& recorded) {
-  json::object line;
-  line["at"] = static_cast<double>(recorded.at.count()) / 1000;
+  // Boost.JSON would write 0.25 as 2.5E-1.
+  std::array<char, 32> at;
+  const int size = std::snprintf(at.data(), at.size(), "%.3f", std::chrono::duration<double>(recorded.at).count());
+  std::string line;
+  object_writer writer(line);
+  writer.raw("at", {at.data(), static_cast<std::size_t>(size)});
   if (recorded.camera.empty()) {
-    line["event"] = recorded.body;
+    writer.raw("event", json::serialize(recorded.body));
   } else {
-    line["camera"] = recorded.camera;
-    line["status"] = recorded.body;
+    writer.text("camera", recorded.camera).raw("status", json::serialize(recorded.body));
   }
-  return json::serialize(line);
+  writer.end();
+  return line;
 }
 
 void set_time(json::object& event, moment now) {

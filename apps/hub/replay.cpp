@@ -144,7 +144,7 @@ class replayer {
       report_.unreadable = now.unreadable - before.unreadable;
       report_.alerts = now.alerts - before.alerts;
       report_.queued = now.queued - before.queued;
-      const bool all_done = report_.accounts_for_all() && now.queued == 0;
+      const bool all_done = report_.posted >= report_.accepted && report_.balances() && now.queued == 0;
       if (all_done || steady_clock::now() >= end) co_return;
       pause.expires_after(milliseconds(100));
       co_await pause.async_wait(asio::use_awaitable);

@@ -67,6 +67,8 @@ asio::awaitable<void> serve(options with, redstart::log_sink log) {
   connection.url = with.redis_url;
   connection.client_name = "redstart-hub";
   connection.log = log;
+  // A camera, or who looks at the page, waits no longer than that for an answer while Redis is away.
+  connection.timeout = std::chrono::seconds(2);
   co_await web::init_redis(executor, connection);
   const auto redis = web::get_redis();
 

@@ -16,6 +16,7 @@
 #include <exception>
 #include <iterator>
 #include <random>
+#include <ranges>
 #include <utility>
 
 namespace hub {
@@ -31,8 +32,6 @@ std::string random_prefix() {
   for (int i = 0; i < 12; ++i) text += "0123456789abcdef"[random() % 16];
   return text;
 }
-
-moment now() { return std::chrono::floor<milliseconds>(std::chrono::system_clock::now()); }
 
 redstart::call_options write_options(const settings& of) {
   redstart::call_options options;
@@ -145,6 +144,7 @@ asio::awaitable<void> workers::handle(worker& me, elements batch) {
     }
     if (!trouble.empty()) {
       log(redstart::log_level::error, "a batch was not processed, its events go back to the queue: " + trouble);
+      scorer_.forget_alerted();  // or what comes back would pass for a repetition
       unfinished = std::move(batch);
       // Whatever it was, it would happen again at once.
       milliseconds wait = settings_.retry_longest;
@@ -156,7 +156,7 @@ asio::awaitable<void> workers::handle(worker& me, elements batch) {
 
 // Returns what is left when the workers are told to stop while Redis is away.
 asio::awaitable<workers::elements> workers::process(worker& me, const elements& batch) {
-  delivery out(settings_, scorer_.score(batch, now()));
+  delivery out(settings_, scorer_.score(batch, present()));
   milliseconds wait = settings_.retry_first;
   while (!out.done()) {
     const std::string trouble = co_await write_next(me, out);
@@ -167,7 +167,6 @@ asio::awaitable<workers::elements> workers::process(worker& me, const elements& 
     co_await pause(me, wait);
     if (stopping_) break;
   }
-  for (const alert* unpublished : out.unpublished()) scorer_.forget(*unpublished);
   count(out, batch.size());
   elements unfinished;
   for (const std::size_t index : out.unfinished()) unfinished.push_back(batch[index]);
@@ -179,7 +178,7 @@ asio::awaitable<std::string> workers::write_next(worker& me, delivery& out) {
   std::string trouble;
   try {
     auto token = asio::bind_cancellation_slot(me.cancel.slot(), asio::use_awaitable);
-    redstart::pipeline left = out.next(now());
+    redstart::pipeline left = out.next(present());
     const auto answers = co_await writes_.exec(std::move(left), std::move(token));
     const delivery_trouble refused = out.answered(answers);
     if (!refused.given_up.empty()) {
@@ -205,18 +204,20 @@ void workers::count(const delivery& out, std::size_t taken) {
 asio::awaitable<void> workers::give_back(worker& me, elements unfinished) {
   milliseconds wait = settings_.retry_first;
   for (;;) {
-    const std::string trouble = co_await try_give_back(me, unfinished);
+    std::string trouble = "stopping took too long";
+    if (!out_of_time_) trouble = co_await try_give_back(me, unfinished);
     if (trouble.empty()) {
       totals_.given_back.add(unfinished.size());
       co_return;
     }
     const std::string what = std::to_string(unfinished.size()) + " events cannot be given back to the queue: ";
+    if (out_of_time_) {
+      log(redstart::log_level::error, what + trouble);
+      std::ranges::move(unfinished, std::back_inserter(leftovers_));
+      co_return;
+    }
     log(redstart::log_level::warning, what + trouble);
-    if (!out_of_time_) co_await pause(me, wait);
-    if (!out_of_time_) continue;
-    log(redstart::log_level::error, what + "there is no time left to try again");
-    std::ranges::move(unfinished, std::back_inserter(leftovers_));
-    co_return;
+    co_await pause(me, wait);
   }
 }
 
@@ -226,9 +227,7 @@ asio::awaitable<std::string> workers::try_give_back(worker& me, const elements& 
   try {
     auto token = asio::bind_cancellation_slot(me.cancel.slot(), asio::use_awaitable);
     redstart::transaction all;
-    for (auto element = unfinished.rbegin(); element != unfinished.rend(); ++element) {
-      all.add("LPUSH", keys::detections, *element);
-    }
+    for (const std::string& element : std::views::reverse(unfinished)) all.add("LPUSH", keys::detections, element);
     const auto answers = co_await writes_.exec(std::move(all), std::move(token));
     for (const redstart::reply& answer : answers) {
       if (answer.is_error()) trouble = answer.text();
@@ -249,7 +248,12 @@ asio::awaitable<void> workers::pause(worker& me, milliseconds& time) {
 }
 
 void workers::log(redstart::log_level level, const std::string& text) const {
-  if (log_) log_(level, text);
+  if (!log_) return;
+  try {
+    log_(level, text);
+  } catch (...) {
+    // No element is lost because it cannot be talked about.
+  }
 }
 
 }  // namespace hub

@@ -185,6 +185,7 @@ response application::refuse(const matched& at) const {
 }
 
 asio::awaitable<void> application::prepare(const entry& target, detail::exchange& ex) {
+  ex.expect(target.plan.size() + 1);
   for (const step& next : target.plan) {
     std::shared_ptr<void> made;
     if (next.optional) {
@@ -250,9 +251,11 @@ asio::awaitable<std::optional<response>> application::handle_websocket(
     const matched at = find(asked, ex);
     if (at.target == nullptr || !at.target->route.websocket) co_return refuse(at);
     co_await prepare(*at.target, ex);
-    socket = co_await open();
-    ex.keep(typeid(websocket), std::make_shared<websocket>(*socket));
-    co_await at.target->run_websocket(ex);
+    const std::function<asio::awaitable<void>()> open_for_handler = [&]() -> asio::awaitable<void> {
+      socket = co_await open();
+      ex.keep(typeid(websocket), std::make_shared<websocket>(*socket));
+    };
+    co_await at.target->run_websocket(ex, open_for_handler);
   } catch (...) {
     problem = std::current_exception();
   }

@@ -37,6 +37,12 @@ class tls_connection final : public http_connection<tls_stream> {
     co_return !failure;
   }
 
+  // So that the client knows that nobody cut off what it read.
+  asio::awaitable<void> take_leave() override {
+    boost::system::error_code failure;
+    co_await stream().async_shutdown(asio::redirect_error(asio::use_awaitable, failure));
+  }
+
   const std::shared_ptr<asio::ssl::context> tls_;
 };
 

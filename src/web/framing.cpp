@@ -4,7 +4,6 @@
 #include <boost/beast/core/string.hpp>
 
 #include <algorithm>
-#include <string_view>
 
 namespace redstart::web::detail {
 
@@ -42,6 +41,15 @@ const char* framing_fault(const http::request_header<>& asked) {
   const auto hosts = asked.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && asked.version() >= 11)) return "it needs one Host header";
   return nullptr;
+}
+
+bool has_folded_line(std::string_view head) {
+  const auto goes_on = [&](std::size_t at) { return at < head.size() && (head[at] == ' ' || head[at] == '\t'); };
+  if (goes_on(0)) return true;  // the line before came by itself
+  for (std::size_t at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
+    if (goes_on(at + 1)) return true;
+  }
+  return false;
 }
 
 const char* response_fault(const response& made) {

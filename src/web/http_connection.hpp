@@ -6,8 +6,8 @@
 #include "redstart/web/http_error.hpp"
 #include "web/connection.hpp"
 #include "web/framing.hpp"
-#include "web/http_date.hpp"
 #include "web/origin.hpp"
+#include "web/response_head.hpp"
 #include "web/websocket_connection.hpp"
 
 #include <boost/asio/dispatch.hpp>
@@ -18,10 +18,11 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 
+#include <array>
 #include <chrono>
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,6 +43,10 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     const bool ready = co_await handshake();
     bool open = ready;
     while (open && !context_->draining) open = co_await serve_one();
+    if (ready && stream_) {
+      close_at(now() + std::chrono::seconds(2));
+      co_await take_leave();
+    }
     close_socket();
   }
 
@@ -74,17 +79,11 @@ class http_connection : public connection, public std::enable_shared_from_this<h
  protected:
   [[nodiscard]] Stream& stream() noexcept { return *stream_; }
   virtual asio::awaitable<bool> handshake() { co_return true; }
+  virtual asio::awaitable<void> take_leave() { co_return; }
 
  private:
   using parser = http::request_parser<http::string_body>;
   enum class outcome { incomplete, complete, closed, too_large, headers_too_large, malformed };
-
-  // What of a request matters for writing its response.
-  struct reply_to {
-    bool keep = false;
-    bool head = false;
-    unsigned version = 11;
-  };
 
   [[nodiscard]] static time_point now() { return std::chrono::steady_clock::now(); }
   [[nodiscard]] const server_config& settings() const noexcept { return context_->settings; }
@@ -163,7 +162,11 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     // The head by itself: what is behind it is not looked at before it is known where it ends.
     if (!incoming.is_header_done()) {
       incoming.eager(false);
-      input_.consume(incoming.put(input_.data(), failure));
+      const std::size_t taken = incoming.put(input_.data(), failure);
+      const std::string_view lines(static_cast<const char*>(input_.data().data()), taken);
+      const bool folded = has_folded_line(lines);
+      input_.consume(taken);
+      if (folded) return outcome::malformed;
       if (incoming.is_header_done() && !failure) {
         if (framing_fault(incoming.get().base())) return outcome::malformed;
         if (incoming.chunked()) head = incoming.get().base();
@@ -249,27 +252,30 @@ class http_connection : public connection, public std::enable_shared_from_this<h
   // False when the connection is over.
   asio::awaitable<bool> write(response&& made, reply_to to) {
     close_at(now() + settings().request_timeout);
-    http::response<http::string_body> message(made.status, 11);
-    fill(message, made, to);
-    if (!to.head && !is_bodiless(made.status)) message.body() = std::move(made.body);
+    const bool has_body = !to.head && !is_bodiless(made.status);
+    const bool apart = has_body && made.body.size() > small_body;
+    output_.clear();
+    append_head(output_, made, to);
+    if (has_body && !apart) output_.append(made.body);
+    const std::size_t written = apart ? 0 : write_at_once();
+    if (written == output_.size()) co_return true;
+    const std::array<asio::const_buffer, 2> rest{asio::buffer(output_) + written,
+                                                 apart ? asio::buffer(made.body) : asio::const_buffer()};
     boost::system::error_code failure;
-    co_await http::async_write(*stream_, message, asio::redirect_error(asio::use_awaitable, failure));
+    co_await asio::async_write(*stream_, rest, asio::redirect_error(asio::use_awaitable, failure));
     co_return !failure;
   }
 
-  static void fill(http::response<http::string_body>& message, const response& made, reply_to to) {
-    for (const auto& [name, value] : made.headers) message.insert(name, value);
-    // Where the response ends is said by us alone.
-    message.erase(http::field::transfer_encoding);
-    message.erase(http::field::content_length);
-    message.erase(http::field::connection);
-    if (!is_bodiless(made.status)) message.content_length(made.body.size());
-    message.keep_alive(to.keep);
-    if (to.keep && to.version < 11) message.set(http::field::connection, "keep-alive");
-    message.set(http::field::date, http_date());
-    if (!made.content_type.empty()) message.set(http::field::content_type, made.content_type);
-    // Nobody shall guess that an answer is a script.
-    message.set("X-Content-Type-Options", "nosniff");
+  // Nearly always a small response fits into the socket's buffer: then nobody has to wait, and nothing is scheduled.
+  // How much did; what went wrong, who writes the rest will see.
+  std::size_t write_at_once() {
+    if constexpr (std::same_as<Stream, asio::ip::tcp::socket>) {
+      boost::system::error_code failure;
+      if (!stream_->non_blocking()) stream_->non_blocking(true, failure);
+      return failure ? 0 : stream_->write_some(asio::buffer(output_), failure);
+    } else {
+      return 0;
+    }
   }
 
   // Lets the client read the answer to a request that was not read to its end: closing with bytes unread would take
@@ -295,6 +301,7 @@ class http_connection : public connection, public std::enable_shared_from_this<h
   }
 
   static constexpr std::size_t read_size = 4096;
+  static constexpr std::size_t small_body = 16 * 1024;  // larger ones are not copied behind their head
 
   std::optional<Stream> stream_;  // empty once it became a WebSocket
   const asio::any_io_executor executor_ = stream_->get_executor();
@@ -303,6 +310,7 @@ class http_connection : public connection, public std::enable_shared_from_this<h
   const std::string peer_;
   const bool secure_;
   beast::flat_buffer input_;
+  std::string output_;
   bool idle_ = true;  // between requests
 };
 

@@ -7,6 +7,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -72,20 +73,39 @@ class websocket {
 
 namespace detail {
 
-using websocket_function = std::function<asio::awaitable<void>(exchange&)>;
+// The socket itself. It is opened only after all else that the handler takes is there, so it is looked for late.
+template <class P>
+  requires std::same_as<std::remove_cvref_t<P>, websocket>
+struct parameter<P> {
+  using type = websocket;
+  using stored = exchange*;
+  static constexpr bool from_provider = true;
+  static constexpr bool optional = false;
+
+  static stored make(exchange& ex) { return &ex; }
+  static P pass(stored& ex) { return *static_cast<websocket*>(ex->find(typeid(websocket)).get()); }
+};
+
+using websocket_function =
+    std::function<asio::awaitable<void>(exchange&, const std::function<asio::awaitable<void>()>& open)>;
 
 template <class Function>
-asio::awaitable<void> run_websocket(Function& function, exchange& ex) {
+asio::awaitable<void> run_websocket(Function& function, exchange& ex,
+                                    const std::function<asio::awaitable<void>()>& open) {
   static_assert(std::same_as<typename signature<Function>::result, asio::awaitable<void>>,
                 "the handler of a WebSocket is a coroutine: it returns asio::awaitable<void>");
   arguments<Function> values(ex);
+  auto opening = open();
+  co_await std::move(opening);
   auto running = values.call(function);
   co_await std::move(running);
 }
 
 template <class Function>
 websocket_function bind_websocket(Function handler) {
-  return [handler = std::move(handler)](exchange& ex) mutable { return run_websocket(handler, ex); };
+  return [handler = std::move(handler)](exchange& ex, const std::function<asio::awaitable<void>()>& open) mutable {
+    return run_websocket(handler, ex, open);
+  };
 }
 
 }  // namespace detail

@@ -46,6 +46,8 @@ class exchange {
   // Null when the route has no such part.
   [[nodiscard]] const std::string* path_parameter(std::string_view name) const noexcept;
 
+  // How many objects there will be.
+  void expect(std::size_t count) { objects_.reserve(count); }
   void keep(std::type_index type, std::shared_ptr<void> object) { objects_.push_back({type, std::move(object)}); }
   // Null when no provider gave one.
   [[nodiscard]] std::shared_ptr<void> find(std::type_index type) const noexcept;

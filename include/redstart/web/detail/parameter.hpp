@@ -20,6 +20,10 @@
 #include <string_view>
 #include <type_traits>
 
+namespace redstart::web {
+class websocket;
+}
+
 namespace redstart::web::detail {
 
 template <class T>
@@ -132,6 +136,7 @@ struct parameter {
 
 template <class T>
 struct parameter<T*> {
+  static_assert(!std::same_as<std::remove_const_t<T>, websocket>, "a handler takes its websocket by value");
   using type = std::remove_const_t<T>;
   using stored = type*;
   static constexpr bool from_provider = true;
@@ -146,6 +151,7 @@ template <class P>
 struct parameter<P> {
   using stored = std::remove_cvref_t<P>;
   using type = std::remove_const_t<typename stored::element_type>;
+  static_assert(!std::same_as<type, websocket>, "a handler takes its websocket by value");
   static constexpr bool from_provider = true;
   static constexpr bool optional = false;
 

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#include "hub/delivery.hpp"
+
+#include <gtest/gtest.h>
+
+namespace hub {
+namespace {
+
+using namespace std::chrono_literals;
+using redstart::reply;
+
+reply number(std::int64_t value) {
+  redstart::reply_node node;
+  node.kind = redstart::reply_kind::integer;
+  node.integer = value;
+  return reply(redstart::reply_view(&node, ""));
+}
+
+reply refusal(std::string_view text) {
+  redstart::reply_node node;
+  node.kind = redstart::reply_kind::error;
+  node.size = text.size();
+  return reply(redstart::reply_view(&node, text.data()));
+}
+
+using indexes = std::vector<std::size_t>;
+
+class delivering : public ::testing::Test {
+ protected:
+  static alert raised(std::size_t element, std::string object = {}, severity level = severity::high) {
+    alert one;
+    one.element = element;
+    one.text = "{}";
+    one.object = std::move(object);
+    one.level = level;
+    return one;
+  }
+  // Asks what is next, and answers each command with what `answers` says of it, later ones with 1.
+  delivery_trouble step(delivery& out, std::size_t expected, std::vector<reply> answers = {}) {
+    EXPECT_EQ(out.next(moment(1h)).size(), expected);
+    while (answers.size() < expected) answers.push_back(number(1));
+    return out.answered(answers);
+  }
+  settings options;
+  // Commands for one of each.
+  static constexpr std::size_t camera = 4;
+  static constexpr std::size_t alert_and_trim = 3;
+};
+
+TEST_F(delivering, nothing_is_done_at_once) {
+  delivery out(options, {});
+  EXPECT_TRUE(out.done());
+  EXPECT_TRUE(out.unfinished().empty());
+}
+
+TEST_F(delivering, cameras_and_alerts_of_no_object_are_one_pipeline) {
+  scored_batch batch;
+  batch.cameras = {{"1", "{}"}, {"2", "{}"}};
+  batch.alerts = {raised(0), raised(3)};
+  batch.unreadable = {{1, "{}"}};
+  delivery out(options, batch);
+  EXPECT_FALSE(out.done());
+  EXPECT_EQ(out.unfinished(), (indexes{0, 1, 3}));
+  // LPUSH and PUBLISH for each alert, RPUSH for what is unreadable, one LTRIM.
+  step(out, 2 * camera + 2 * 2 + 1 + 1);
+  EXPECT_TRUE(out.done());
+  EXPECT_EQ(out.published(), 2u);
+  EXPECT_EQ(out.unreadable(), 1u);
+  EXPECT_TRUE(out.unfinished().empty());
+}
+
+TEST_F(delivering, the_marker_of_an_object_is_asked_for_before_and_set_after) {
+  scored_batch batch;
+  batch.alerts = {raised(0, "o1", severity::critical)};
+  delivery out(options, batch);
+  step(out, 1, {number(0)});
+  EXPECT_FALSE(out.done());
+  EXPECT_EQ(out.published(), 0u);
+  step(out, alert_and_trim);
+  EXPECT_EQ(out.published(), 1u);
+  EXPECT_FALSE(out.done()) << "the marker is not set yet";
+  EXPECT_TRUE(out.unfinished().empty()) << "but nothing is lost without it";
+  step(out, 2);  // high and critical: what is alerted as critical is not alerted as high later
+  EXPECT_TRUE(out.done());
+}
+
+TEST_F(delivering, an_object_with_a_marker_is_not_published) {
+  scored_batch batch;
+  batch.repeated = 1;
+  batch.alerts = {raised(0, "o1"), raised(1, "o2")};
+  delivery out(options, batch);
+  step(out, 2, {number(1), number(0)});
+  EXPECT_EQ(out.repeated(), 2u);
+  step(out, alert_and_trim);
+  step(out, 1);
+  EXPECT_TRUE(out.done());
+  EXPECT_EQ(out.published(), 1u);
+}
+
+TEST_F(delivering, cameras_do_not_wait_for_markers) {
+  scored_batch batch;
+  batch.cameras = {{"1", "{}"}};
+  batch.alerts = {raised(0, "o1"), raised(1)};
+  delivery out(options, batch);
+  // Those of no object do not wait either.
+  step(out, camera + 1 + alert_and_trim, {number(1), number(1), number(1), number(1), number(0)});
+  EXPECT_EQ(out.published(), 1u);
+  step(out, alert_and_trim);
+  EXPECT_EQ(out.published(), 2u);
+}
+
+TEST_F(delivering, after_no_answer_everything_is_sent_again) {
+  scored_batch batch;
+  batch.cameras = {{"1", "{}"}};
+  batch.alerts = {raised(0)};
+  batch.unreadable = {{1, "{}"}};
+  delivery out(options, batch);
+  EXPECT_EQ(out.next(moment(1h)).size(), camera + alert_and_trim + 1);
+  out.unanswered();
+  EXPECT_EQ(out.unfinished(), (indexes{0, 1}));
+  // Once more for LREM: the alert may stand in the list already.
+  step(out, camera + 1 + alert_and_trim + 1);
+  EXPECT_TRUE(out.done());
+  EXPECT_EQ(out.published(), 1u);
+}
+
+TEST_F(delivering, a_server_that_is_loading_is_tried_again) {
+  scored_batch batch;
+  batch.cameras = {{"1", "{}"}};
+  batch.alerts = {raised(0)};
+  delivery out(options, batch);
+  const std::vector<reply> loading(camera + alert_and_trim, refusal("LOADING Redis is loading the dataset in memory"));
+  EXPECT_EQ(step(out, camera + alert_and_trim, loading).to_retry, "LOADING Redis is loading the dataset in memory");
+  EXPECT_FALSE(out.done());
+  EXPECT_EQ(out.published(), 0u);
+  // It was refused, so that it stands in no list: no LREM.
+  EXPECT_EQ(step(out, camera + alert_and_trim).to_retry, "");
+  EXPECT_TRUE(out.done());
+}
+
+TEST_F(delivering, only_what_was_refused_is_sent_again) {
+  scored_batch batch;
+  batch.alerts = {raised(0), raised(1)};
+  delivery out(options, batch);
+  // LPUSH, PUBLISH, LPUSH, PUBLISH, LTRIM
+  step(out, 5, {refusal("MISCONF disk"), number(3), number(2), refusal("NOPERM channel"), refusal("MISCONF disk")});
+  EXPECT_EQ(out.published(), 1u);
+  EXPECT_EQ(out.unfinished(), indexes{1}) << "the first one has been heard of";
+  step(out, 3);  // LPUSH of the first and LTRIM, PUBLISH of the second
+  EXPECT_TRUE(out.done());
+  EXPECT_EQ(out.published(), 2u);
+}
+
+TEST_F(delivering, a_refused_publish_is_never_given_up) {
+  scored_batch batch;
+  batch.alerts = {raised(0)};
+  delivery out(options, batch);
+  EXPECT_EQ(step(out, 3, {number(1), refusal("NOPERM channel"), number(1)}).to_retry, "NOPERM channel");
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(step(out, 1, {refusal("NOPERM channel")}).to_retry, "NOPERM channel");
+  EXPECT_FALSE(out.done());
+  EXPECT_EQ(out.unfinished(), indexes{0});
+  step(out, 1);
+  EXPECT_TRUE(out.done());
+}
+
+TEST_F(delivering, an_unreadable_element_is_never_given_up) {
+  scored_batch batch;
+  batch.unreadable = {{4, "{}"}};
+  delivery out(options, batch);
+  EXPECT_EQ(step(out, 1, {refusal("WRONGTYPE key")}).to_retry, "WRONGTYPE key");
+  EXPECT_EQ(out.unfinished(), indexes{4});
+  step(out, 1);
+  EXPECT_TRUE(out.done());
+  EXPECT_EQ(out.unreadable(), 1u);
+}
+
+TEST_F(delivering, keys_of_another_type_do_not_stop_alerts) {
+  scored_batch batch;
+  batch.cameras = {{"1", "{}"}};
+  batch.alerts = {raised(0)};
+  delivery out(options, batch);
+  const delivery_trouble trouble = step(out, camera + alert_and_trim,
+                                        {refusal("WRONGTYPE cameras"), number(1), number(1), number(1),
+                                         refusal("WRONGTYPE alerts"), number(1), refusal("WRONGTYPE alerts")});
+  EXPECT_EQ(trouble.to_retry, "");
+  EXPECT_EQ(trouble.given_up, "WRONGTYPE alerts");
+  EXPECT_TRUE(out.done());
+  EXPECT_EQ(out.published(), 1u);
+}
+
+TEST_F(delivering, full_memory_does_not_stop_workers_that_would_empty_it) {
+  scored_batch batch;
+  batch.cameras = {{"1", "{}"}};
+  batch.alerts = {raised(0)};
+  delivery out(options, batch);
+  std::vector<reply> full(camera + alert_and_trim, refusal("OOM command not allowed"));
+  full[camera + 1] = number(1);  // PUBLISH needs no memory
+  EXPECT_EQ(step(out, camera + alert_and_trim, full).to_retry, "");
+  EXPECT_TRUE(out.done());
+}
+
+TEST_F(delivering, markers_that_fail_are_set_again_without_publishing_twice) {
+  scored_batch batch;
+  batch.alerts = {raised(0, "o1")};
+  delivery out(options, batch);
+  step(out, 1, {number(0)});
+  step(out, alert_and_trim);
+  step(out, 1, {refusal("READONLY replica")});
+  EXPECT_FALSE(out.done());
+  step(out, 1);
+  EXPECT_TRUE(out.done());
+  EXPECT_EQ(out.published(), 1u);
+}
+
+TEST_F(delivering, markers_below_the_threshold_are_not_set) {
+  scored_batch batch;
+  batch.alerts = {raised(0, "o1", severity::critical)};
+  options.alert_threshold = 0;
+  delivery all(options, batch);
+  step(all, 1, {number(0)});
+  step(all, alert_and_trim);
+  step(all, 4);
+  EXPECT_TRUE(all.done());
+}
+
+TEST_F(delivering, too_few_answers_finish_nothing_more) {
+  scored_batch batch;
+  batch.alerts = {raised(0)};
+  delivery out(options, batch);
+  EXPECT_EQ(out.next(moment(1h)).size(), 3u);
+  const std::vector<reply> one{number(1)};
+  out.answered(one);
+  EXPECT_FALSE(out.done());
+  EXPECT_EQ(out.unfinished(), indexes{0});
+}
+
+}  // namespace
+}  // namespace hub
