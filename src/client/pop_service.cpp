@@ -8,6 +8,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+#include <utility>
+
 namespace redstart::detail {
 
 // A waiting pop.
@@ -254,10 +257,13 @@ void pop_service::block(const core::pop_action& action) {
   args.insert(args.end(), action.queues.begin(), action.queues.end());
   const std::string seconds = std::to_string(static_cast<double>(action.timeout.count()) / 1000.0);
   args.push_back(seconds);
+  block_due_ = core::time_point::clock::now() + action.timeout + options_->liveness_timeout;
+  block_doubted_ = false;
   send(
       *waiting_, {false, std::span<const std::string_view>(args)},
-      {.timeout = action.timeout + options_->liveness_timeout, .blocks = true},
+      {.timeout = std::chrono::nanoseconds::max(), .blocks = true},
       [this](reply_view reply) {
+        block_due_ = core::time_point::max();
         if (reply.is_error()) {
           // Ended by CLIENT UNBLOCK … ERROR or by a failover it is an answer like a time-out.
           if (core::error_code(reply.text()) == "UNBLOCKED") return broker_.nothing_popped();
@@ -266,9 +272,20 @@ void pop_service::block(const core::pop_action& action) {
         if (reply.size() != 2) return broker_.nothing_popped();
         broker_.popped(reply[0].text(), std::string(reply[1].text()));
       },
-      // Late even for a blocking command: nothing comes over this connection any more. If it is gone already, this does
-      // nothing.
-      [this](const std::exception_ptr&) { waiting_->abandon_connection("no answer to BLPOP"); });
+      // With its connection, which the broker is told of.
+      [this](const std::exception_ptr&) { block_due_ = core::time_point::max(); });
+}
+
+// Late even for a blocking command: nothing comes over this connection any more.
+void pop_service::check_block(core::time_point now) {
+  if (now < block_due_) return;
+  // But the loop may have been kept busy, with an element lying in the socket: it gets a chance to be read.
+  if (!std::exchange(block_doubted_, true)) {
+    block_due_ = now + std::chrono::milliseconds(1);
+    return;
+  }
+  block_due_ = core::time_point::max();
+  waiting_->abandon_connection("no answer to BLPOP");
 }
 
 void pop_service::unblock() {
@@ -437,7 +454,7 @@ asio::awaitable<void> pop_service::keep_waiting_connection(std::shared_ptr<pop_s
 }
 
 void pop_service::arm_timer() {
-  const auto due = broker_.next_due().value_or(core::time_point::max());
+  const auto due = std::min(broker_.next_due().value_or(core::time_point::max()), block_due_);
   if (due == timer_due_) return;
   timer_due_ = due;
   if (due == core::time_point::max()) {
@@ -449,6 +466,7 @@ void pop_service::arm_timer() {
     const auto self = weak.lock();
     if (ec || !self) return;
     self->timer_due_ = core::time_point::max();
+    self->check_block(core::time_point::clock::now());
     self->pump();
   });
 }

@@ -61,6 +61,7 @@ class pop_service final : public cancel_target, public std::enable_shared_from_t
   void probe(const core::pop_action& action);
   void drain(const core::pop_action& action);
   void block(const core::pop_action& action);
+  void check_block(core::time_point now);
   void unblock();
   void deliver(node& waiter, std::span<std::string> elements);
   void end(core::pop_waiter& waiter, const core::pop_action& action);
@@ -85,6 +86,8 @@ class pop_service final : public cancel_target, public std::enable_shared_from_t
   std::atomic<std::uint64_t> last_id_{0};
   asio::steady_timer timer_;
   core::time_point timer_due_ = core::time_point::max();
+  core::time_point block_due_ = core::time_point::max();  // when an unanswered BLPOP means that the server is gone
+  bool block_doubted_ = false;
   bool open_ = false;
   bool keeping_ = false;  // keep_waiting_connection runs
   bool pumping_ = false;

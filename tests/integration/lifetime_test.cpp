@@ -6,6 +6,8 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/detached.hpp>
 
+#include <thread>
+
 namespace redstart::test {
 namespace {
 
@@ -102,6 +104,30 @@ TEST_F(lifetime, disconnecting_gives_elements_on_their_way_back) {
       co_await until([&] { return ended == 10; });
       EXPECT_EQ(got + server.command({"LLEN", "queue"}).integer, 10) << "round " << round;
     }
+  });
+}
+
+TEST_F(lifetime, a_stalled_loop_loses_no_element) {
+  settings.liveness_timeout = 50ms;
+  run([this]() -> asio::awaitable<void> {
+    client redis(io.get_executor(), settings);
+    co_await redis.connect();
+    for (int round = 0; round < 5; ++round) {
+      std::optional<std::string> got;
+      bool ended = false;
+      redis.get_from_queue<std::string>("queue", 100ms)([&](std::exception_ptr, std::optional<std::string> one) {
+        got = std::move(one);
+        ended = true;
+      });
+      co_await pause(20ms);
+      // Whatever runs here keeps the loop busy, until everything that could be late is late.
+      server.command({"RPUSH", "queue", "element"});
+      std::this_thread::sleep_for(400ms);
+      co_await until([&] { return ended; });
+      co_await until([&] { return got.has_value() || server.command({"LLEN", "queue"}).integer == 1; });
+      server.command({"DEL", "queue"});
+    }
+    co_await redis.disconnect();
   });
 }
 
