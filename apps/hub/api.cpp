@@ -131,16 +131,19 @@ asio::awaitable<alert_list> recent_alerts(const redstart::client& redis, const s
 
 // --- Cameras ---------------------------------------------------------------------------------------------------------
 
-const std::string& checked_camera(const std::string& id) {
+void check_camera(std::string_view id) {
   if (!is_camera_id(id)) refuse({"path", "id"}, "a camera's id is 1 to 64 of A-Z a-z 0-9 _ . -");
-  return id;
 }
 
-asio::awaitable<json::object> put_status(web::path<std::string, "id"> id, json::object status, cameras& known,
-                                         const writer&) {
+constexpr std::size_t most_status_bytes = 16 * 1024;  // it is kept, and sent to every screen
+
+asio::awaitable<json::object> put_status(web::path<std::string, "id"> id, json::object status,
+                                         const web::request& asked, cameras& known, const writer&) {
+  if (asked.body().size() > most_status_bytes) refuse({"body"}, "a status has at most 16384 bytes");
   const json::value* online = status.if_contains("online");
   if (online != nullptr && !online->is_bool()) refuse({"body", "online"}, "expected true or false");
-  const camera stored = co_await known.put_status(checked_camera(id), std::move(status), present());
+  check_camera(*id);
+  const camera stored = co_await known.put_status(*id, std::move(status), present());
   co_return to_json(stored);
 }
 
@@ -152,7 +155,8 @@ asio::awaitable<camera_list> list_cameras(cameras& known) {
 }
 
 asio::awaitable<json::object> get_camera(web::path<std::string, "id"> id, cameras& known) {
-  const auto found = co_await known.get(checked_camera(id));
+  check_camera(*id);
+  const auto found = co_await known.get(*id);
   if (!found) throw web::http_error(http::status::not_found, "no camera of this id was ever seen");
   co_return to_json(*found);
 }
@@ -256,7 +260,9 @@ asio::awaitable<void> live(web::websocket socket, web::query<bool, "stats", fals
   co_await feed.serve(std::move(socket), with_stats);
 }
 
-web::response file(web::path<std::string, "name"> name, const web::request& asked) { return serve_file(*name, asked); }
+web::response file(const web::path<std::string, "name">& name, const web::request& asked) {
+  return serve_file(*name, asked);
+}
 
 void add_providers(web::application& app, const services& shared) {
   app.provide([&of = shared.of]() -> const settings& { return of; });

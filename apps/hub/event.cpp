@@ -8,6 +8,10 @@ namespace hub {
 
 namespace {
 
+// What an event names goes into alerts, to every screen, and stays for a while: it is bounded by what it may be.
+constexpr std::size_t most_texts = 64;
+constexpr std::size_t longest_text = 128;
+
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 
@@ -179,9 +183,11 @@ bool event_reader::read_texts(const json::value* list, std::string_view name, st
   if (!list) return true;
   const json::array* values = list->if_array();
   if (!values) return refuse(name, "expected a list of texts", "type_error");
+  if (values->size() > most_texts) return refuse(name, "expected at most 64 texts", "value_error");
   for (const json::value& value : *values) {
     const json::string* text = value.if_string();
     if (!text) return refuse_element(name, into.size(), "expected a text");
+    if (text->size() > longest_text) return refuse_element(name, into.size(), "expected at most 128 bytes");
     into.push_back(view(*text));
   }
   return true;

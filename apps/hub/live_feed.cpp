@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "live_feed.hpp"
 
+#include "event.hpp"
 #include "json_text.hpp"
 #include "keys.hpp"
 #include "timestamp.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/strand.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -40,10 +42,14 @@ class live_feed::membership {
 };
 
 live_feed::live_feed(redstart::client& redis, const settings& of, const totals& counted, redstart::log_sink log)
-    : redis_(redis), settings_(of), totals_(counted), log_(std::move(log)), cameras_(redis, of) {}
+    : redis_(redis),
+      strand_(asio::make_strand(redis.get_executor())),
+      totals_(counted),
+      log_(std::move(log)),
+      cameras_(redis, of) {}
 
 void live_feed::start() {
-  stopping_ = false;
+  deaf_since_ = std::chrono::steady_clock::now();
   spawn(listen());
   spawn(watch_cameras());
   spawn(tell_stats());
@@ -51,12 +57,14 @@ void live_feed::start() {
 
 void live_feed::spawn(asio::awaitable<void> loop) {
   ++running_;
-  asio::co_spawn(redis_.get_executor(), std::move(loop), [this](const std::exception_ptr&) { --running_; });
+  asio::co_spawn(strand_, std::move(loop), [this](const std::exception_ptr&) { --running_; });
 }
 
-asio::awaitable<void> live_feed::stop() {
+asio::awaitable<void> live_feed::stop() { return asio::co_spawn(strand_, end_loops(), asio::use_awaitable); }
+
+asio::awaitable<void> live_feed::end_loops() {
   stopping_ = true;
-  asio::steady_timer poll(redis_.get_executor());
+  asio::steady_timer poll(strand_);
   while (running_ > 0) {
     subscription_.close();
     for (auto& timer : timers_) timer.cancel();
@@ -98,13 +106,29 @@ asio::awaitable<void> live_feed::listen() {
     } catch (const std::exception& problem) {
       if (!stopping_) warn("listening to Redis", problem);
     }
+    if (!deaf_since_) deaf_since_ = std::chrono::steady_clock::now();
     if (!stopping_) co_await pause(500ms);
   }
+}
+
+// Between two subscriptions nobody counts what is missed.
+void live_feed::tell_gap() {
+  if (!deaf_since_) return;
+  const auto deaf = std::chrono::steady_clock::now() - *deaf_since_;
+  deaf_since_.reset();
+  if (clients() == 0) return;
+  std::string notice;
+  object_writer(notice)
+      .text("type", "gap")
+      .number("outage_ms", std::chrono::duration_cast<std::chrono::milliseconds>(deaf).count())
+      .end();
+  broadcast(std::move(notice));
 }
 
 // A subscription survives outages by itself; it ends when Redis no longer permits it, or with the client.
 asio::awaitable<void> live_feed::listen_once() {
   subscription_ = co_await redis_.subscribe(keys::events, keys::camera_events);
+  tell_gap();
   while (!stopping_) {
     const redstart::message received = co_await subscription_.next();
     pass_on(received);
@@ -138,6 +162,7 @@ void live_feed::note_status(const json::object& status) {
   const json::value* id = status.if_contains("camera_id");
   const json::value* state = status.if_contains("status");
   if (id == nullptr || !id->is_string() || state == nullptr || !state->is_string()) return;
+  if (!is_camera_id({id->get_string().data(), id->get_string().size()})) return;
   told_[std::string(id->get_string())] = std::string(state->get_string());
 }
 
@@ -210,7 +235,7 @@ asio::awaitable<std::string> live_feed::stats() {
 }
 
 asio::awaitable<void> live_feed::pause(std::chrono::milliseconds time) {
-  const auto timer = timers_.emplace(timers_.end(), redis_.get_executor(), time);
+  const auto timer = timers_.emplace(timers_.end(), strand_, time);
   boost::system::error_code cancelled;
   co_await timer->async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
   timers_.erase(timer);

@@ -13,12 +13,14 @@
 #include <redstart/log.hpp>
 #include <redstart/web/websocket.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,7 +32,8 @@ namespace hub {
 /// cameras that fall silent, which nobody publishes, are looked for once a second. When Redis was away the clients are
 /// told how long, since alerts may have passed meanwhile: the list of recent alerts has them.
 ///
-/// `start`, `stop` and `serve` are used on one executor; the client and the settings outlive it.
+/// Its loops run on a strand of their own; all members may be called from any thread. The client and the settings
+/// outlive it.
 class live_feed {
  public:
   live_feed(redstart::client& redis, const settings& of, const totals& counted, redstart::log_sink log);
@@ -61,6 +64,8 @@ class live_feed {
   void spawn(asio::awaitable<void> loop);
   asio::awaitable<void> listen();
   asio::awaitable<void> listen_once();
+  asio::awaitable<void> end_loops();
+  void tell_gap();
   asio::awaitable<void> watch_cameras();
   asio::awaitable<void> tell_stats();
   asio::awaitable<void> pause(std::chrono::milliseconds time);
@@ -73,7 +78,7 @@ class live_feed {
   void warn(std::string_view what, const std::exception& problem);
 
   redstart::client& redis_;
-  const settings& settings_;
+  const asio::any_io_executor strand_;
   const totals& totals_;
   redstart::log_sink log_;
   cameras cameras_;
@@ -83,6 +88,7 @@ class live_feed {
   std::size_t running_ = 0;
   std::list<asio::steady_timer> timers_;  // one a loop
   redstart::subscription subscription_;
+  std::optional<std::chrono::steady_clock::time_point> deaf_since_;  // nothing is subscribed
 
   mutable std::mutex mutex_;  // of the members
   std::list<member> members_;

@@ -3,8 +3,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cctype>
 #include <charconv>
 #include <cstdlib>
+#include <iostream>
 
 namespace hub {
 
@@ -57,8 +59,7 @@ void add_hub(CLI::App& to, settings& hub) {
 void add_server(CLI::App& to, options& into) {
   constexpr const char* group = "HTTP";
   redstart::web::server_config& server = into.server;
-  to.add_option("--token", into.token, "what writing requests must send as a bearer token (REDSTART_HUB_TOKEN)")
-      ->group(group);
+  to.add_option("--token", into.token, "what writing requests must send as a bearer token")->group(group);
   to.add_option("--origin", server.allowed_origins, "pages that may use the hub, beside its own; * for all")
       ->group(group);
   to.add_option("--max-body", server.max_body_bytes, "bytes of a request's body")->capture_default_str()->group(group);
@@ -96,23 +97,42 @@ void add_serve(CLI::App& to, options& read) {
         [&read](const std::string& text) {
           if (!parse_listen(text, read.server)) throw CLI::ValidationError("--listen", "expected HOST:PORT");
         },
-        "where to listen (default 127.0.0.1:8080); port 0: any that is free")
+        "where to listen (default 127.0.0.1:8080, or the port in PORT); port 0: any that is free")
       ->type_name("HOST:PORT");
   to.add_option("--redis", read.redis_url, "Redis's URL (REDIS_URL; without one a private server, embedded:)")
       ->type_name("URL");
   to.add_option("--log-level", read.log_level, "what to log")
       ->capture_default_str()
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-  to.add_flag("--demo", read.demo, "cameras that do not exist send events to the hub");
+  to.add_option("--log-format", read.log_format, "lines for people, or a JSON object a line")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"text", "json"}));
+  to.add_option("--simulate", read.simulate, "so many cameras that do not exist send events to the hub")
+      ->check(CLI::Range(0, 1000))
+      ->type_name("CAMERAS");
   add_hub(to, read.hub);
   add_server(to, read);
+}
+
+// Each option has a variable too: REDSTART_HUB_CAMERA_TTL for --camera-ttl. The command line wins over the variable,
+// and that over the file.
+void name_variables(CLI::App& program) {
+  for (CLI::Option* option : program.get_options()) {
+    if (option->get_lnames().empty() || option->get_name() == "--help" || option->get_name() == "--config") continue;
+    if (!option->get_envname().empty()) continue;
+    std::string name = "REDSTART_HUB_";
+    for (const char c : option->get_lnames().front()) {
+      name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    }
+    option->envname(name);
+  }
 }
 
 void add_replay(CLI::App& program, options& read) {
   CLI::App* to = program.add_subcommand("replay", "send a recording to running hubs, and account for every event");
   to->add_option("recording", read.recording, "a file of JSON lines; - for the standard input")->required();
   to->add_option("--to", read.replaying.hubs, "the hubs' URLs (default http://127.0.0.1:8080); they share one Redis");
-  to->add_option("--token", read.token, "what the hubs want as a bearer token (REDSTART_HUB_TOKEN)");
+  to->add_option("--token", read.token, "what the hubs want as a bearer token")->envname("REDSTART_HUB_TOKEN");
   to->add_option("--speed", read.replaying.speed, "2 is twice as fast as recorded; 0 as fast as the hubs answer")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
@@ -130,6 +150,7 @@ void add_simulate(CLI::App& program, options& read) {
         "--length", [&read](double seconds) { read.length = std::chrono::seconds(static_cast<std::int64_t>(seconds)); },
         "seconds (default 60)")
       ->check(CLI::Range(1, 86'400));
+  to->add_option("--cameras", read.cameras, "how many")->capture_default_str()->check(CLI::Range(1, 1000));
   to->callback([&read] { read.what = command::simulate; });
 }
 
@@ -138,7 +159,12 @@ void add_simulate(CLI::App& program, options& read) {
 std::optional<options> parse_options(int count, const char* const* words, int& exit_code) {
   options read;
   read.redis_url = environment("REDIS_URL", "embedded:");
-  read.token = environment("REDSTART_HUB_TOKEN", "");
+  const std::string port = environment("PORT", "");
+  if (!port.empty() && !parse_listen(port, read.server)) {
+    std::cerr << "PORT is \"" << port << "\", which is no port\n";
+    exit_code = EXIT_FAILURE;
+    return std::nullopt;
+  }
   CLI::App program("The hub of a home security system: takes events of cameras, scores them, sends alerts.",
                    "redstart-hub");
   add_serve(program, read);
@@ -146,6 +172,8 @@ std::optional<options> parse_options(int count, const char* const* words, int& e
   add_simulate(program, read);
   program.add_subcommand("serve", "run the hub; what is done when nothing else is said")->fallthrough();
   program.require_subcommand(0, 1);
+  program.set_config("--config", "", "a file of these options, one a line: camera-ttl = 60");
+  name_variables(program);
   try {
     program.parse(count, words);
   } catch (const CLI::ParseError& problem) {

@@ -26,12 +26,14 @@ struct options {
   std::string redis_url;  ///< --redis, else REDIS_URL, else `embedded:`
   std::string token;      ///< --token, else REDSTART_HUB_TOKEN; empty: everybody may write
   std::string log_level = "info";
-  bool demo = false;  ///< cameras that do not exist send events to the hub
+  std::string log_format = "text";
+  std::size_t simulate = 0;  ///< so many cameras that do not exist send events to the hub
 
   replay_options replaying;
   std::string recording;   ///< a file; `-` is the standard input
   std::uint64_t seed = 1;  ///< of the simulation
   std::chrono::seconds length{60};
+  std::size_t cameras = 6;  ///< of the simulation
 };
 
 /// `127.0.0.1:8080`, `[::1]:8080`, `:8080` or `8080`. False when it is none of them.

@@ -49,8 +49,13 @@ asio::awaitable<http_answer> send(http_client& to, const shot& what) {
 
 class replayer {
  public:
-  replayer(const asio::any_io_executor& executor, const std::vector<shot>& recording, const replay_options& with)
-      : recording_(recording), with_(with), begin_(steady_clock::now()), finished_(executor) {
+  replayer(const asio::any_io_executor& executor, const std::vector<shot>& recording, const replay_options& with,
+           std::function<void(std::size_t)> progress)
+      : recording_(recording),
+        with_(with),
+        progress_(std::move(progress)),
+        begin_(steady_clock::now()),
+        finished_(executor) {
     for (const std::string& hub : with.hubs) {
       asking_.push_back(std::make_unique<http_client>(executor, hub, with.token));
       for (std::size_t i = 0; i < with.connections; ++i) {
@@ -106,7 +111,16 @@ class replayer {
         co_await timer.async_wait(asio::use_awaitable);
       }
       co_await send_one(hub, line);
+      show_progress();
     }
+  }
+
+  void show_progress() {
+    ++done_;
+    const auto now = steady_clock::now();
+    if (done_ < recording_.size() && now - shown_ < milliseconds(100)) return;
+    shown_ = now;
+    progress_(done_);
   }
 
   asio::awaitable<void> send_one(http_client& hub, const shot& line) {
@@ -153,12 +167,15 @@ class replayer {
 
   const std::vector<shot>& recording_;
   const replay_options& with_;
+  std::function<void(std::size_t)> progress_;
+  steady_clock::time_point shown_{};
   steady_clock::time_point begin_;
   asio::steady_timer finished_;
   std::vector<std::unique_ptr<http_client>> asking_;
   std::vector<std::unique_ptr<http_client>> senders_;
   std::size_t next_ = 0;
   std::size_t running_ = 0;
+  std::size_t done_ = 0;
   replay_report report_;
 };
 
@@ -183,18 +200,20 @@ std::string to_string(const replay_report& report) {
   return text;
 }
 
-asio::awaitable<replay_report> replay(const std::vector<shot>& recording, const replay_options& with) {
-  replayer running(co_await asio::this_coro::executor, recording, with);
+asio::awaitable<replay_report> replay(const std::vector<shot>& recording, const replay_options& with,
+                                      std::function<void(std::size_t)> progress) {
+  replayer running(co_await asio::this_coro::executor, recording, with, std::move(progress));
   replay_report report = co_await running.run();
   co_return report;
 }
 
-asio::awaitable<void> perform(std::string hub, std::string token, std::function<void(const std::string&)> warn) {
+asio::awaitable<void> perform(std::string hub, std::string token, std::size_t cameras,
+                              std::function<void(const std::string&)> warn) {
   const auto executor = co_await asio::this_coro::executor;
   http_client client(executor, hub, std::move(token));
   asio::steady_timer timer(executor);
   const auto begin = steady_clock::now();
-  scene evening(static_cast<std::uint64_t>(begin.time_since_epoch().count()), present());
+  scene evening(static_cast<std::uint64_t>(begin.time_since_epoch().count()), present(), cameras);
   for (;;) {
     const shot next = evening.next();
     timer.expires_at(begin + next.at);
@@ -202,7 +221,7 @@ asio::awaitable<void> perform(std::string hub, std::string token, std::function<
     try {
       co_await send(client, next);
     } catch (const std::exception& problem) {
-      warn(std::string("the demonstration could not send an event: ") + problem.what());
+      warn(std::string("a simulated camera could not send: ") + problem.what());
     }
   }
 }

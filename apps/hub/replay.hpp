@@ -45,18 +45,21 @@ struct replay_report {
   [[nodiscard]] bool balances() const {
     return static_cast<std::int64_t>(posted) == static_cast<std::int64_t>(processed + unreadable) + queued;
   }
-  /// And that is every event of the recording.
+  /// And every event of the recording is among it, which others may have posted to as well.
   [[nodiscard]] bool accounts_for_all() const {
-    return refused == 0 && unknown == 0 && accepted == events && posted == events && balances();
+    return refused == 0 && unknown == 0 && accepted == events && posted >= events && balances();
   }
 };
 
 [[nodiscard]] std::string to_string(const replay_report& report);
 
 /// Throws when a hub cannot be reached at the beginning.
-asio::awaitable<replay_report> replay(const std::vector<shot>& recording, const replay_options& with);
+/// `progress` is called with how many lines were sent, now and then, and at the end.
+asio::awaitable<replay_report> replay(const std::vector<shot>& recording, const replay_options& with,
+                                      std::function<void(std::size_t)> progress);
 
-/// Sends a scene without an end to one hub, as it happens, until the coroutine's executor is gone: for demonstrations.
-asio::awaitable<void> perform(std::string hub, std::string token, std::function<void(const std::string&)> warn);
+/// Sends a scene of that many cameras to one hub, as it happens, until it is cancelled.
+asio::awaitable<void> perform(std::string hub, std::string token, std::size_t cameras,
+                              std::function<void(const std::string&)> warn);
 
 }  // namespace hub

@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/value_from.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <string_view>
@@ -31,14 +32,26 @@ constexpr std::array<scenery, 6> house = {{
     {"hallway", false, false, 20, {"hall", "stairs"}},
 }};
 
+// Of more cameras than the house has, the others are the same again, as in the houses next to it.
+const scenery& scenery_of(std::size_t camera) { return house[camera % house.size()]; }
+
+std::string name_of(std::size_t camera) {
+  std::string name(scenery_of(camera).camera);
+  if (camera < house.size()) return name;
+  // A number stays one.
+  const std::string street = std::to_string(camera / house.size());
+  return scenery_of(camera).is_number ? name.append(street) : name.append(1, '-').append(street);
+}
+
 // Twice what is seen often.
 constexpr std::array<std::string_view, 9> visitors = {"person", "person",  "car",    "person", "cat",
                                                       "dog",    "bicycle", "person", "package"};
 
 }  // namespace
 
-scene::scene(std::uint64_t seed, moment begin) : random_(seed), begin_(begin), visits_(house.size()) {
-  for (std::size_t camera = 0; camera < house.size(); ++camera) {
+scene::scene(std::uint64_t seed, moment begin, std::size_t cameras)
+    : random_(seed), begin_(begin), visits_(std::min<std::size_t>(cameras, 1000)) {
+  for (std::size_t camera = 0; camera < visits_.size(); ++camera) {
     plan(milliseconds(between(0, 400)), kind::status, camera);
     plan(milliseconds(between(200, 4000)), kind::visit, camera);
   }
@@ -68,11 +81,11 @@ shot scene::next() {
 }
 
 shot scene::status_of(const planned& now) {
-  const scenery& camera = house[now.camera];
+  const scenery& camera = scenery_of(now.camera);
   // Long enough to be missed: see --camera-ttl of the demonstration.
-  const bool falls_silent = now.camera == 4 && between(0, 5) == 0;
+  const bool falls_silent = now.camera % 4 == 3 && between(0, 5) == 0;
   plan(now.at + milliseconds(falls_silent ? between(20'000, 30'000) : between(2500, 3500)), kind::status, now.camera);
-  shot made{now.at, std::string(camera.camera), {}};
+  shot made{now.at, name_of(now.camera), {}};
   made.body["online"] = true;
   made.body["fps"] = camera.fps - between(0, 2);
   made.body["temperature_c"] = 30 + between(0, 12);
@@ -80,7 +93,7 @@ shot scene::status_of(const planned& now) {
 }
 
 void scene::begin_visit(const planned& now) {
-  const scenery& camera = house[now.camera];
+  const scenery& camera = scenery_of(now.camera);
   visit& seen = visits_[now.camera];
   seen.object = visitors[static_cast<std::size_t>(between(0, visitors.size() - 1))];
   seen.zone = camera.zones[static_cast<std::size_t>(between(0, 1))];
@@ -96,7 +109,7 @@ void scene::begin_visit(const planned& now) {
 }
 
 shot scene::sighting(const planned& now) {
-  const scenery& camera = house[now.camera];
+  const scenery& camera = scenery_of(now.camera);
   visit& seen = visits_[now.camera];
   --seen.left;
   const char* type = !std::exchange(seen.begun, true) ? "new" : seen.left > 0 ? "update" : "end";
@@ -110,12 +123,12 @@ shot scene::sighting(const planned& now) {
 }
 
 json::object scene::plain_event(const planned& now, const visit& seen) const {
-  const scenery& camera = house[now.camera];
+  const scenery& camera = scenery_of(now.camera);
   json::object event;
   if (camera.is_number) {
-    event["camera_id"] = camera.camera.front() - '0';
+    event["camera_id"] = std::stoi(name_of(now.camera));
   } else {
-    event["camera_id"] = json::string_view(camera.camera);
+    event["camera_id"] = name_of(now.camera);
   }
   event["timestamp"] = to_iso(begin_ + now.at);
   event["objects"] = json::array{json::value(seen.object)};
@@ -129,7 +142,7 @@ json::object scene::tracked_event(const planned& now, const visit& seen, const c
   };
   json::object after;
   after["id"] = seen.id;
-  after["camera"] = json::string_view(house[now.camera].camera);
+  after["camera"] = name_of(now.camera);
   after["label"] = seen.object;
   after["sub_label"] = nullptr;
   after["frame_time"] = seconds(now.at);

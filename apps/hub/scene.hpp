@@ -28,7 +28,8 @@ struct shot {
 /// specification's form and some Frigate's; each says every few seconds how it is, and one falls silent now and then.
 class scene {
  public:
-  scene(std::uint64_t seed, moment begin);
+  /// `cameras` at most 1000.
+  scene(std::uint64_t seed, moment begin, std::size_t cameras);
 
   /// The next request, in order of time.
   shot next();

@@ -20,6 +20,7 @@
 
 #include <csignal>
 #include <exception>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,21 +41,36 @@ asio::awaitable<void> stop_workers(workers& crew, const redstart::log_sink& log)
   }
 }
 
-// `web::serve`, but that the demonstration begins once it is known where.
+std::string text_of(const std::exception_ptr& problem) {
+  if (!problem) return "it is over";
+  try {
+    std::rethrow_exception(problem);
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+// `web::serve`, but that the simulation begins once it is known where.
 asio::awaitable<void> run_server(web::application& app, const options& with, const redstart::log_sink& log) {
   const auto executor = co_await asio::this_coro::executor;
   asio::signal_set signals(executor, SIGINT, SIGTERM);
   web::server server(executor, app, with.server);
   co_await server.start();
-  log(redstart::log_level::info, "listening on " + server.url());
+  const std::string redis =
+      with.redis_url.starts_with("embedded:") ? "a private Redis (" + with.redis_url + ")" : std::string("Redis");
+  log(redstart::log_level::info, "listening on " + server.url() + " with " + redis);
   asio::cancellation_signal end_demo;
-  if (with.demo) {
+  const auto stopping = std::make_shared<bool>(false);
+  if (with.simulate > 0) {
     auto warn = [log](const std::string& text) { log(redstart::log_level::warning, text); };
-    asio::co_spawn(executor, perform(server.url(), with.token, std::move(warn)),
-                   asio::bind_cancellation_slot(end_demo.slot(), [](const std::exception_ptr&) {}));
+    asio::co_spawn(executor, perform(server.url(), with.token, with.simulate, warn),
+                   asio::bind_cancellation_slot(end_demo.slot(), [warn, stopping](const std::exception_ptr& problem) {
+                     if (!*stopping) warn("the simulation ended: " + text_of(problem));
+                   }));
   }
   co_await signals.async_wait(asio::use_awaitable);
   log(redstart::log_level::info, "stopping");
+  *stopping = true;
   end_demo.emit(asio::cancellation_type::terminal);
   co_await server.stop();
 }

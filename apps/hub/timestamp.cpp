@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "timestamp.hpp"
 
-#include <time.h>
-
 #include <array>
 #include <cstdio>
+#include <ctime>
 
 namespace hub {
 

@@ -221,7 +221,7 @@ asio::awaitable<void> workers::give_back(worker& me, elements unfinished) {
   }
 }
 
-// All or none, so that a second try does not add what the first has added.
+// All or none. When the answer is lost the elements are added once more: twice is better than never.
 asio::awaitable<std::string> workers::try_give_back(worker& me, const elements& unfinished) {
   std::string trouble;
   try {

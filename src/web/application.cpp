@@ -201,6 +201,12 @@ asio::awaitable<void> application::prepare(const entry& target, detail::exchange
   }
 }
 
+// What cannot go onto the wire as it is becomes a 500.
+response application::checked(const request& asked, response&& made) const {
+  const char* fault = detail::response_fault(made);
+  return fault == nullptr ? std::move(made) : unexpected(asked, std::string("the response cannot be sent: ") + fault);
+}
+
 asio::awaitable<response> application::handle(const request& asked) {
   using clock = std::chrono::steady_clock;
   const auto started = observe_ ? clock::now() : clock::time_point();
@@ -222,9 +228,7 @@ asio::awaitable<response> application::handle(const request& asked) {
     problem = std::current_exception();
   }
   if (problem) made = explain(asked, problem);
-  if (const char* fault = detail::response_fault(*made)) {
-    made = unexpected(asked, std::string("the response cannot be sent: ") + fault);
-  }
+  made = checked(asked, std::move(*made));
   if (observe_) {
     try {
       observe_(asked, pattern, made->status, clock::now() - started);
@@ -259,7 +263,8 @@ asio::awaitable<std::optional<response>> application::handle_websocket(
   } catch (...) {
     problem = std::current_exception();
   }
-  if (!socket) co_return problem ? std::optional(explain(asked, problem)) : std::nullopt;
+  if (!socket && problem) co_return checked(asked, explain(asked, problem));
+  if (!socket) co_return std::nullopt;
   if (problem) {
     const response logged = explain(asked, problem);
     socket->close(logged.status == http::status::service_unavailable ? close_code::try_again_later

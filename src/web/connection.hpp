@@ -58,6 +58,7 @@ struct connection_context {
   application& served;
   const server_config settings;
   peer_limits limits;
+  const bool loopback_only;  // nobody but this machine reaches the server
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> websockets{0};
 };

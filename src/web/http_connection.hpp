@@ -116,7 +116,13 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     }
     incoming.reset();
     if (asked) made = check_origin(*asked);
-    if (!made && wants_socket && context_->served.is_websocket(*asked)) {
+    const bool opens_socket = !made && wants_socket && context_->served.is_websocket(*asked);
+    if (opens_socket && input_.size() > 0) {
+      // Nobody would read it. Clients wait: https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+      made = http_error(http::status::bad_request, "a WebSocket's client waits for the answer before it sends more")
+                 .to_response();
+      to.keep = false;
+    } else if (opens_socket) {
       made = co_await run_websocket(*asked);
       if (channel_) {
         co_await channel_->finish();
@@ -218,7 +224,8 @@ class http_connection : public connection, public std::enable_shared_from_this<h
   // What keeps a request from its handler: pages of other sites, and too many requests.
   std::optional<response> check_origin(const request& asked) const {
     const bool reads = asked.method() == http::verb::get || asked.method() == http::verb::head;
-    if ((!reads || asked.header("Upgrade")) && !is_origin_allowed(asked, secure_, settings().allowed_origins)) {
+    if ((!reads || asked.header("Upgrade")) &&
+        !is_origin_allowed(asked, {secure_, context_->loopback_only}, settings().allowed_origins)) {
       return http_error(http::status::forbidden, "pages of this origin may not do that").to_response();
     }
     return std::nullopt;

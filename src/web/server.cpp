@@ -19,9 +19,9 @@ server::~server() { state_->close(); }
 
 asio::awaitable<void> server::start() {
   const auto state = state_;
-  co_await state->served().run_startup();
   std::exception_ptr problem;
   try {
+    co_await state->served().run_startup();
     state->listen();
   } catch (...) {
     problem = std::current_exception();

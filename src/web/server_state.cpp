@@ -66,6 +66,12 @@ std::shared_ptr<asio::ssl::context> tls_of(const server_config& settings) {
 }
 #endif
 
+bool is_loopback(const std::string& address) {
+  boost::system::error_code failure;
+  const auto parsed = asio::ip::make_address(address, failure);
+  return !failure && parsed.is_loopback();
+}
+
 peer_limits_config limits_of(const server_config& settings) {
   return {settings.max_connections, settings.max_connections_per_peer, settings.max_requests_per_second};
 }
@@ -75,7 +81,8 @@ peer_limits_config limits_of(const server_config& settings) {
 server_state::server_state(const asio::any_io_executor& executor, application& served, const server_config& settings)
     : base_executor_(executor),
       executor_(asio::make_strand(executor)),
-      context_(new connection_context{served, checked(settings), peer_limits(limits_of(settings))}),
+      context_(new connection_context{served, checked(settings), peer_limits(limits_of(settings)),
+                                      is_loopback(settings.address)}),
       acceptor_(executor_),
       watch_timer_(executor_) {
 #ifdef REDSTART_TLS
@@ -129,7 +136,11 @@ asio::awaitable<void> server_state::accept() {
     const asio::any_io_executor strand = asio::make_strand(base_executor_);
     tcp::socket socket = co_await acceptor_.async_accept(strand, asio::redirect_error(asio::use_awaitable, failure));
     if (!failure) {
-      take(std::move(socket));
+      try {
+        take(std::move(socket));
+      } catch (const std::exception& problem) {
+        context_->served.log(log_level::warning, std::string("cannot take a connection: ") + problem.what());
+      }
     } else if (!closed_ && acceptor_.is_open()) {
       // Out of file descriptors, most likely: they come back when connections end.
       context_->served.log(log_level::warning, "cannot accept a connection: " + failure.message());
@@ -140,6 +151,7 @@ asio::awaitable<void> server_state::accept() {
 }
 
 void server_state::take(tcp::socket socket) {
+  if (closed_) return;
   boost::system::error_code failure;
   const auto remote = socket.remote_endpoint(failure);
   if (failure) return;

@@ -5,6 +5,7 @@
 #include "support/web_fixture.hpp"
 
 #include <atomic>
+#include <csignal>
 #include <stdexcept>
 
 namespace redstart::test {
@@ -326,8 +327,8 @@ TEST_F(web_limits, a_loop_that_ends_with_open_connections_leaks_nothing) {
     co_await timer.async_wait(asio::use_awaitable);
   });
   std::optional<http_client> client;
-  std::optional<web::server> served;
   asio::io_context loop;
+  std::optional<web::server> served;
   served.emplace(loop.get_executor(), other, server_config{.port = 0});
   asio::co_spawn(loop, served->start(), asio::use_future);
   while (served->port() == 0) loop.run_one();
@@ -337,15 +338,81 @@ TEST_F(web_limits, a_loop_that_ends_with_open_connections_leaks_nothing) {
   EXPECT_EQ(served->figures().connections, 1u);
 }
 
+class serving : public ::testing::Test {
+ protected:
+  serving() {
+    app.log_to([this](log_level, std::string_view text) {
+      const auto at = text.rfind(':');
+      if (text.starts_with("listening on "))
+        port = static_cast<std::uint16_t>(std::stoi(std::string(text.substr(at + 1))));
+    });
+    app.get("/text", [] { return "text"; });
+    app.on_shutdown([this]() -> asio::awaitable<void> {
+      shut_down = true;
+      co_return;
+    });
+  }
+  // Runs the loop until the server listens and knows one client.
+  http_client start(asio::io_context& loop) {
+    asio::co_spawn(loop, web::serve(app, {.port = 0}), [this](const std::exception_ptr& problem) {
+      EXPECT_FALSE(problem);
+      ended = true;
+    });
+    while (port == 0) loop.run_one();
+    http_client client(port);
+    client.send("GET /text HTTP/1.1\r\nHost: hub\r\n\r\n");
+    while (client.is_silent(1ms)) loop.run_one_for(10ms);
+    return client;
+  }
+
+  web::application app;
+  std::uint16_t port = 0;
+  bool ended = false;
+  bool shut_down = false;
+};
+
+TEST_F(serving, ends_with_a_signal_and_leaves_nothing_behind) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    port = 0;
+    ended = shut_down = false;
+    asio::io_context loop;
+    auto client = start(loop);
+    EXPECT_EQ(client.read().body, "text");
+    std::raise(signal);
+    loop.run_for(20s);
+    EXPECT_TRUE(loop.stopped()) << "something keeps the loop busy";
+    EXPECT_TRUE(ended);
+    EXPECT_TRUE(shut_down);
+    EXPECT_TRUE(client.is_closed(1s));
+  }
+}
+
+TEST_F(serving, may_end_with_its_loop) {
+  std::optional<http_client> client;
+  {
+    asio::io_context loop;
+    client.emplace(start(loop));
+  }
+  EXPECT_EQ(client->read().body, "text");
+  EXPECT_TRUE(client->is_closed(10s));
+  EXPECT_FALSE(ended);
+}
+
 // --- Origins ---------------------------------------------------------------------------------------------------------
 
 TEST_F(web_limits, pages_of_other_sites_may_read_and_not_write) {
   serve({.allowed_origins = {"https://panel.example"}});
   auto client = connect();
   EXPECT_EQ(client.post("/echo", "x").status, 200);
-  EXPECT_EQ(client.post("/echo", "x", "Origin: http://hub\r\n").status, 200);
   EXPECT_EQ(client.post("/echo", "x", "Origin: https://panel.example\r\n").status, 200);
+  const std::string own = "localhost:" + std::to_string(port());
+  EXPECT_EQ(
+      client.ask("POST /echo HTTP/1.1\r\nHost: " + own + "\r\nOrigin: http://" + own + "\r\nContent-Length: 1\r\n\r\nx")
+          .status,
+      200);
   EXPECT_EQ(calls, 3);
+  // Only this machine reaches the server: a name like this one is somebody's trick.
+  EXPECT_EQ(client.post("/echo", "x", "Origin: http://hub\r\n").status, 403);
   EXPECT_EQ(client.post("/echo", "x", "Origin: http://evil.example\r\n").status, 403);
   EXPECT_EQ(client.post("/echo", "x", "Origin: null\r\n").status, 403);
   EXPECT_EQ(calls, 3);

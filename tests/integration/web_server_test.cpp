@@ -294,10 +294,13 @@ TEST_F(web_server, a_taken_port_is_an_error_that_says_so_and_undoes_the_start) {
     order += "stop";
     co_return;
   });
-  web::server second(io().get_executor(), other, {.port = port()});
+  asio::io_context loop;
+  web::server second(loop.get_executor(), other, {.port = port()});
+  auto started = asio::co_spawn(loop, second.start(), asio::use_future);
+  loop.run();
   std::string problem;
   try {
-    asio::co_spawn(io(), second.start(), asio::use_future).get();
+    started.get();
   } catch (const config_error& e) {
     problem = e.what();
   }

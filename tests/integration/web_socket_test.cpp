@@ -320,11 +320,23 @@ TEST_F(web_socket, handshakes_that_are_none_are_refused) {
   EXPECT_TRUE(sockets_become(0));
 }
 
+TEST_F(web_socket, what_is_sent_before_the_socket_is_open_is_refused_not_lost) {
+  serve();
+  auto client = connect();
+  client.send(
+      "GET /echo HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nGET /echo HTTP/1.1\r\nHost: hub\r\n\r\n");
+  const auto answer = client.read();
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.header("connection"), "close");
+  EXPECT_EQ(client.read_all(), "") << "what stood behind it was read as a request";
+}
+
 TEST_F(web_socket, pages_of_other_sites_cannot_open_one) {
   serve({.allowed_origins = {"https://panel.example"}});
   EXPECT_EQ(client_type(port()).open("/echo", {{"Origin", "http://evil.example"}}), 403u);
   EXPECT_EQ(client_type(port()).open("/echo", {{"Origin", "null"}}), 403u);
-  EXPECT_EQ(client_type(port()).open("/echo", {{"Origin", "http://hub"}}), 101u);
+  EXPECT_EQ(client_type(port()).open("/echo", {{"Origin", "http://hub"}}), 403u) << "DNS rebinding";
   EXPECT_EQ(client_type(port()).open("/echo", {{"Origin", "https://panel.example"}}), 101u);
   EXPECT_EQ(client_type(port()).open("/echo"), 101u);
 }

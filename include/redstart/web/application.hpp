@@ -174,6 +174,7 @@ class application {
   [[nodiscard]] response refuse(const matched& at) const;
   asio::awaitable<void> prepare(const entry& target, detail::exchange& ex);
   [[nodiscard]] response explain(const request& asked, const std::exception_ptr& problem) const;
+  [[nodiscard]] response checked(const request& asked, response&& made) const;
   [[nodiscard]] response unexpected(const request& asked, std::string_view what) const;
 
   detail::router router_;

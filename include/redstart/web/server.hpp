@@ -71,7 +71,7 @@ class server_state;
 class server {
  public:
   /// Throws `config_error` for what cannot be meant. `served` outlives the server; one that was not stopped, also the
-  /// work of its connections on `executor`.
+  /// work of its connections on `executor`. The context of `executor` outlives the server.
   server(const asio::any_io_executor& executor, application& served, const server_config& settings = {});
   server(const server&) = delete;
   server& operator=(const server&) = delete;
