@@ -76,7 +76,7 @@ def script_hashes(page):
 
 
 def literal(data):
-    """The bytes as string literals; compilers need not take one that is longer than 64 KiB, so there are many."""
+    """The bytes as one string literal over many lines."""
     lines = []
     for at in range(0, len(data), 96):
         piece = data[at : at + 96]
