@@ -47,7 +47,7 @@ server_figures server::figures() const { return state_->figures(); }
 asio::awaitable<void> serve(application& served, server_config settings) {
   const auto executor = co_await asio::this_coro::executor;
   asio::signal_set signals(executor, SIGINT, SIGTERM);
-  server running(executor, served, std::move(settings));
+  server running(executor, served, settings);
   co_await running.start();
   served.log(log_level::info, "listening on " + running.url());
   co_await signals.async_wait(asio::use_awaitable);

@@ -41,7 +41,7 @@ void check(const server_config& settings) {
   }
 }
 
-const server_config& checked(const server_config& settings) {
+server_config checked(server_config settings) {
   check(settings);
   return settings;
 }
