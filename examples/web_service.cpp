@@ -77,9 +77,14 @@ asio::awaitable<web::response> create(detection seen, redstart::client& redis) {
 
 // [websocket
 asio::awaitable<void> forward(redstart::subscription& from, web::websocket to) {
-  for (;;) {
-    const redstart::message next = co_await from.next();
-    if (next.is_message()) to.send(next.payload);
+  try {
+    for (;;) {
+      const redstart::message next = co_await from.next();
+      if (next.is_message()) to.send(next.payload);
+    }
+  } catch (const redstart::error&) {
+    // An open socket that will never say anything again would look like peace.
+    to.close(web::close_code::try_again_later, "there will be no more events");
   }
 }
 

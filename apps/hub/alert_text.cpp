@@ -13,6 +13,7 @@ namespace hub {
 namespace {
 
 constexpr std::size_t most_named = 4;
+constexpr std::size_t most_payload = 64 * 1024;
 
 void write_camera(object_writer& to, const detection& seen) {
   if (seen.camera_is_number) {
@@ -106,15 +107,17 @@ void latest_text(std::string& into, const detection& seen, const assessment& ris
 }
 
 std::string unreadable_text(std::string_view payload, std::string_view problem) {
+  const std::string_view kept = beginning(payload, most_payload);
   std::string quoted;
-  append_quoted(quoted, payload);
+  append_quoted(quoted, kept);
   std::string text;
   object_writer to(text);
   if (is_json_text(quoted)) {
     to.raw("payload", quoted);
   } else {
-    to.text("payload_hex", to_hex(payload));
+    to.text("payload_hex", to_hex(kept));
   }
+  if (kept.size() < payload.size()) to.number("payload_bytes", payload.size());
   to.text("problem", problem).end();
   return text;
 }

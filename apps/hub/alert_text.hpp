@@ -20,7 +20,8 @@ namespace hub {
 void latest_text(std::string& into, const detection& seen, const assessment& risk);
 
 /// What is kept of an element that is no event: `{"payload":"...","problem":"..."}`, or, for bytes that are not UTF-8,
-/// `payload_hex` with two digits a byte.
+/// `payload_hex` with two digits a byte. Of more than 64 KiB the beginning, and `payload_bytes` says how many there
+/// were.
 [[nodiscard]] std::string unreadable_text(std::string_view payload, std::string_view problem);
 
 }  // namespace hub

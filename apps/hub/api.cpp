@@ -54,6 +54,12 @@ struct queue_cleared {
 };
 BOOST_DESCRIBE_STRUCT(queue_cleared, (), (queue, cleared))
 
+struct forgotten_answer {
+  std::string camera_id;
+  bool forgotten = false;
+};
+BOOST_DESCRIBE_STRUCT(forgotten_answer, (), (camera_id, forgotten))
+
 struct health_answer {
   std::string status;
   bool connected = false;
@@ -135,6 +141,8 @@ void check_camera(std::string_view id) {
   if (!is_camera_id(id)) refuse({"path", "id"}, "a camera's id is 1 to 64 of A-Z a-z 0-9 _ . -");
 }
 
+web::http_error unknown_camera() { return {http::status::not_found, "no camera of this id is known"}; }
+
 constexpr std::size_t most_status_bytes = 16 * 1024;  // it is kept, and sent to every screen
 
 asio::awaitable<json::object> put_status(web::path<std::string, "id"> id, json::object status,
@@ -143,8 +151,13 @@ asio::awaitable<json::object> put_status(web::path<std::string, "id"> id, json::
   const json::value* online = status.if_contains("online");
   if (online != nullptr && !online->is_bool()) refuse({"body", "online"}, "expected true or false");
   check_camera(*id);
-  const camera stored = co_await known.put_status(*id, std::move(status), present());
-  co_return to_json(stored);
+  try {
+    const camera stored = co_await known.put_status(*id, std::move(status), present());
+    co_return to_json(stored);
+  } catch (const too_many_cameras& full) {
+    throw web::http_error(http::status::insufficient_storage,
+                          std::string(full.what()) + "; DELETE /cameras/{id} forgets one that is gone");
+  }
 }
 
 asio::awaitable<camera_list> list_cameras(cameras& known) {
@@ -157,8 +170,17 @@ asio::awaitable<camera_list> list_cameras(cameras& known) {
 asio::awaitable<json::object> get_camera(web::path<std::string, "id"> id, cameras& known) {
   check_camera(*id);
   const auto found = co_await known.get(*id);
-  if (!found) throw web::http_error(http::status::not_found, "no camera of this id was ever seen");
+  if (!found) throw unknown_camera();
   co_return to_json(*found);
+}
+
+asio::awaitable<forgotten_answer> forget_camera(web::path<std::string, "id"> id, cameras& known, const writer&) {
+  check_camera(*id);
+  forgotten_answer answer;
+  answer.camera_id = *id;
+  answer.forgotten = co_await known.forget(*id);
+  if (!answer.forgotten) throw unknown_camera();
+  co_return answer;
 }
 
 // --- Queues ----------------------------------------------------------------------------------------------------------
@@ -281,8 +303,9 @@ void add_routes(web::application& app, const services& shared) {
   add_providers(app, shared);
   app.post("/events", post_events, "queue one event, or an array of events");
   app.put("/cameras/{id}/status", put_status, "what a camera says of itself");
-  app.get("/cameras", list_cameras, "every camera that was ever seen");
+  app.get("/cameras", list_cameras, "every camera that is known");
   app.get("/cameras/{id}", get_camera, "one camera");
+  app.del("/cameras/{id}", forget_camera, "forget a camera");
   app.get("/alerts", recent_alerts, "recent alerts, newest first (limit)");
   app.get("/queues/{name}", view_queue, "a queue's length, and its items from start to end");
   app.del("/queues/{name}", clear_queue, "remove a queue's items");

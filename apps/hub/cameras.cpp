@@ -63,6 +63,28 @@ bool says_offline(const json::object& status) {
   return online && online->is_bool() && !online->get_bool();
 }
 
+// Lists a camera unless there are enough others. `pcall` hands on what Redis refuses in its own words, in any version.
+constexpr std::string_view list_script =
+    "if redis.pcall('HEXISTS', KEYS[1], ARGV[1]) == 0 and redis.pcall('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then "
+    "return -1 end "
+    "return redis.pcall('HSET', KEYS[1], ARGV[1], ARGV[2])";
+
+// Takes a camera from the list if it was not seen since.
+constexpr std::string_view unlist_script =
+    "if redis.pcall('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end "
+    "return redis.pcall('HDEL', KEYS[1], ARGV[1])";
+
+void add_listing(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now) {
+  to.add("EVAL", list_script, 1, keys::cameras, id, now, of.max_cameras);
+}
+
+void add_farewell(redstart::pipeline& to, const std::string& id) {
+  json::object message;
+  message["type"] = "camera_forgotten";
+  message["camera_id"] = id;
+  to.add("PUBLISH", keys::camera_events, message);
+}
+
 // Fills in what stands at camera:{id}:status. `expires_in` is what PTTL answers: below zero without an expiry or a key.
 void apply_status(camera& to, const redstart::reply& status, std::int64_t expires_in) {
   if (status.is_null() || status.is_error()) return;
@@ -125,7 +147,7 @@ void add_touch(redstart::pipeline& to, const settings& of, std::string_view id, 
   const std::string status = keys::camera_status(id);
   std::string first = R"({"last_seen":")";
   first.append(now).append("\"}");
-  to.add("HSET", keys::cameras, id, now);
+  add_listing(to, of, id, now);
   to.add("SET", status, first, "NX", "PX", of.camera_ttl.count());
   to.add("PEXPIRE", status, of.camera_ttl.count());
 }
@@ -140,14 +162,20 @@ asio::awaitable<camera> cameras::put_status(std::string id, json::object status,
   said.details = status;
   status["last_seen"] = *said.last_seen;
 
+  redstart::pipeline listing;
+  add_listing(listing, settings_, said.id, *said.last_seen);
+  const std::vector<redstart::reply> listed = co_await redis_.exec(std::move(listing));
+  check_answers(listed);
+  if (listed.at(0).integer() == no_room_for_camera) {
+    throw too_many_cameras(std::to_string(settings_.max_cameras) + " cameras are known already");
+  }
   redstart::pipeline batch;
-  batch.add("HSET", keys::cameras, said.id, *said.last_seen);
   batch.add("SET", keys::camera_status(said.id), status, "PX", settings_.camera_ttl.count());
   batch.add("GET", keys::camera_latest(said.id));
   batch.add("PUBLISH", keys::camera_events, status_message(said));
   const std::vector<redstart::reply> answers = co_await redis_.exec(std::move(batch));
   check_answers(answers);
-  said.latest = parse(answers.at(2));
+  said.latest = parse(answers.at(1));
   co_return said;
 }
 
@@ -175,18 +203,32 @@ asio::awaitable<std::optional<camera>> cameras::get(std::string id) {
   co_return found;
 }
 
-asio::awaitable<std::vector<camera>> cameras::changes() {
+asio::awaitable<bool> cameras::forget(std::string id) {
+  redstart::pipeline removal;
+  removal.add("HDEL", keys::cameras, id).add("DEL", keys::camera_status(id)).add("DEL", keys::camera_latest(id));
+  const std::vector<redstart::reply> removed = co_await redis_.exec(std::move(removal));
+  check_answers(removed);
+  const bool was_known = std::ranges::any_of(removed, [](const redstart::reply& one) { return one.integer() > 0; });
+  if (!was_known) co_return false;
+  redstart::pipeline farewell;
+  add_farewell(farewell, id);
+  co_await redis_.exec(std::move(farewell));
+  co_return true;
+}
+
+asio::awaitable<std::vector<camera>> cameras::changes(moment now) {
   std::vector<camera> known = co_await known_cameras();
+  known = co_await forget_unseen(std::move(known), now);
   known = co_await read(std::move(known), false);
-  std::map<std::string, bool, std::less<>> now;
+  std::map<std::string, bool, std::less<>> present_ones;
   std::vector<camera> changed;
   for (camera& one : known) {
-    now.emplace(one.id, one.online);
+    present_ones.emplace(one.id, one.online);
     if (!told_) continue;
     const auto before = told_->find(one.id);
     if (before == told_->end() || before->second != one.online) changed.push_back(std::move(one));
   }
-  told_ = std::move(now);
+  told_ = std::move(present_ones);
   co_return changed;
 }
 
@@ -200,6 +242,29 @@ asio::awaitable<std::vector<camera>> cameras::known_cameras() {
     if (++field == all.end()) break;
     one.last_seen = std::string((*field).text());
   }
+  co_return known;
+}
+
+// Returns the others. Of several hubs that find the same one only one takes it from the list, and says so.
+asio::awaitable<std::vector<camera>> cameras::forget_unseen(std::vector<camera> known, moment now) {
+  const auto patience = std::max(settings_.forget_after, settings_.camera_ttl);
+  const auto was_seen = [&](const camera& one) {
+    const auto last = to_moment(one.last_seen);
+    return !last || *last + patience >= now;
+  };
+  const auto unseen = std::ranges::partition(known, was_seen);
+  if (unseen.empty()) co_return known;
+  redstart::pipeline removal;
+  for (const camera& one : unseen) removal.add("EVAL", unlist_script, 1, keys::cameras, one.id, *one.last_seen);
+  const std::vector<redstart::reply> removed = co_await redis_.exec(std::move(removal));
+  check_answers(removed);
+  redstart::pipeline farewells;
+  auto answer = removed.begin();
+  for (const camera& one : unseen) {
+    if ((answer++)->integer() > 0) add_farewell(farewells, one.id);
+  }
+  known.erase(unseen.begin(), unseen.end());
+  if (farewells.size() > 0) co_await redis_.exec(std::move(farewells));
   co_return known;
 }
 

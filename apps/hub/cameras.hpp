@@ -12,8 +12,10 @@
 #include <redstart/client.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,8 +41,16 @@ struct camera {
 /// The message of a change: `{"type":"camera_status","camera_id":"1","status":"online",...}`.
 [[nodiscard]] json::object status_message(const camera& known);
 
-/// Adds the three commands that note a sign of life: the camera is known, and online until its time is up. What it said
-/// of itself stays as it is.
+/// What the first command of `add_touch` answers when `settings::max_cameras` others are listed.
+inline constexpr std::int64_t no_room_for_camera = -1;
+
+/// Thrown by `cameras::put_status` for a new camera when there are `settings::max_cameras` already.
+struct too_many_cameras : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Adds the three commands that note a sign of life: the camera is listed, if there is room, and online until its time
+/// is up. What it said of itself stays as it is.
 void add_touch(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now);
 
 /// Reads and writes the cameras of all hubs on one Redis.
@@ -53,23 +63,30 @@ class cameras {
 
   /// Keeps what a camera says of itself, and tells all hubs by `camera_events`. A member `"online": false` says that it
   /// goes offline. That holds until it says otherwise, falls silent, or sends an event more than `back_after` later.
+  /// Throws `too_many_cameras`.
   asio::awaitable<camera> put_status(std::string id, json::object status, moment now);
 
-  /// Every camera that was ever seen, by its id; numbers come first.
+  /// Every camera that was seen and not forgotten since, by its id; numbers come first.
   asio::awaitable<std::vector<camera>> list();
 
   /// Empty for a camera that was never seen.
   asio::awaitable<std::optional<camera>> get(std::string id);
 
+  /// Removes all that is kept of a camera, and tells all hubs by `camera_events`. False when there is nothing. Its next
+  /// sign of life makes it known again.
+  asio::awaitable<bool> forget(std::string id);
+
   /// The cameras that went online or offline since the last call; the first call returns none. A hub asks now and then,
-  /// and tells its own clients: nothing else would notice that a status has expired.
-  asio::awaitable<std::vector<camera>> changes();
+  /// and tells its own clients: nothing else would notice that a status has expired. Cameras that were not seen for
+  /// `settings::forget_after` are forgotten by this, and no change.
+  asio::awaitable<std::vector<camera>> changes(moment now = present());
 
   static constexpr std::chrono::seconds back_after{5};
 
  private:
   asio::awaitable<std::vector<camera>> read(std::vector<camera> known, bool with_latest);
   asio::awaitable<std::vector<camera>> known_cameras();
+  asio::awaitable<std::vector<camera>> forget_unseen(std::vector<camera> known, moment now);
 
   const redstart::client& redis_;
   const settings& settings_;

@@ -26,8 +26,10 @@ delivery::delivery(const settings& of, scored_batch batch)
     : settings_(of),
       batch_(std::move(batch)),
       camera_done_(batch_.cameras.size()),
+      camera_unlisted_(batch_.cameras.size()),
       alert_states_(batch_.alerts.size()),
-      unreadable_kept_(batch_.unreadable.size()),
+      unreadable_done_(batch_.unreadable.size()),
+      unreadable_tries_(batch_.unreadable.size()),
       repeated_(batch_.repeated) {
   for (std::size_t i = 0; i < alert_states_.size(); ++i) {
     if (!batch_.alerts[i].object.empty()) alert_states_[i].at = stage::check;
@@ -36,8 +38,12 @@ delivery::delivery(const settings& of, scored_batch batch)
 
 bool delivery::done() const {
   const auto is_true = [](bool value) { return value; };
-  return std::ranges::all_of(camera_done_, is_true) && std::ranges::all_of(unreadable_kept_, is_true) &&
+  return std::ranges::all_of(camera_done_, is_true) && std::ranges::all_of(unreadable_done_, is_true) &&
          std::ranges::all_of(alert_states_, [](const alert_state& state) { return state.at == stage::done; });
+}
+
+bool delivery::is_of_camera(const sent_command& command) {
+  return command.why == purpose::enlist || command.why == purpose::camera;
 }
 
 template <class... Args>
@@ -54,14 +60,18 @@ redstart::pipeline delivery::next(moment now) {
   for (std::size_t i = 0; i < camera_done_.size(); ++i) {
     if (!camera_done_[i]) add_camera(left, i, seen);
   }
-  for (std::size_t i = 0; i < unreadable_kept_.size(); ++i) {
-    if (!unreadable_kept_[i]) {
+  for (std::size_t i = 0; i < unreadable_done_.size(); ++i) {
+    if (!unreadable_done_[i]) {
       add(left, purpose::unreadable, i, "RPUSH", keys::unreadable, batch_.unreadable[i].text);
     }
   }
   for (std::size_t i = 0; i < alert_states_.size(); ++i) add_alert(left, i);
-  const bool lists = std::ranges::any_of(sent_, [](const sent_command& c) { return c.why == purpose::list; });
-  if (lists) add(left, purpose::tidy, 0, "LTRIM", keys::alerts, 0, settings_.recent_alerts - 1);
+  const auto sends = [&](purpose why) { return std::ranges::find(sent_, why, &sent_command::why) != sent_.end(); };
+  if (sends(purpose::list)) add(left, purpose::tidy, 0, "LTRIM", keys::alerts, 0, settings_.recent_alerts - 1);
+  if (sends(purpose::unreadable)) {
+    const auto most = static_cast<std::int64_t>(settings_.recent_unreadable);
+    add(left, purpose::tidy, 0, "LTRIM", keys::unreadable, -most, -1);
+  }
   return left;
 }
 
@@ -69,6 +79,7 @@ void delivery::add_camera(redstart::pipeline& to, std::size_t index, const std::
   const seen_camera& camera = batch_.cameras[index];
   add_touch(to, settings_, camera.id, now);
   to.add("SET", keys::camera_latest(camera.id), camera.latest, "PX", settings_.latest_ttl.count());
+  sent_.push_back({purpose::enlist, index});  // the first command of `add_touch`
   while (sent_.size() < to.size()) sent_.push_back({purpose::camera, index});
 }
 
@@ -109,37 +120,52 @@ delivery_trouble delivery::answered(std::span<const redstart::reply> replies) {
   delivery_trouble trouble;
   // Several commands each: done when all are.
   for (const sent_command& command : sent_) {
-    if (command.why == purpose::camera) camera_done_[command.index] = true;
+    if (is_of_camera(command)) camera_done_[command.index] = true;
     if (command.why == purpose::mark) alert_states_[command.index].at = stage::done;
   }
   for (std::size_t i = 0; i < std::min(sent_.size(), replies.size()); ++i) {
     const sent_command& command = sent_[i];
     const redstart::reply& reply = replies[i];
-    if (!reply.is_error()) {
-      settle(command, reply.integer());
-      continue;
-    }
-    const bool essential = command.why == purpose::publish || command.why == purpose::unreadable;
-    if (essential || passes(reply.text())) {
-      trouble.to_retry = reply.text();
-      if (command.why == purpose::camera) camera_done_[command.index] = false;
-      if (command.why == purpose::mark) alert_states_[command.index].at = stage::mark;
+    if (reply.is_error()) {
+      refused(command, reply.text(), trouble);
     } else {
-      trouble.given_up = reply.text();
-      settle(command, 0);
+      settle(command, reply.integer());
     }
   }
   sent_.clear();
   return trouble;
 }
 
+void delivery::refused(const sent_command& command, std::string_view error, delivery_trouble& trouble) {
+  if (gives_up(command, error)) {
+    trouble.given_up = error;
+    if (command.why == purpose::unreadable) {
+      trouble.unkept.push_back(batch_.unreadable[command.index].text);
+      ++unkept_;
+    }
+    settle(command, 0);
+    return;
+  }
+  trouble.to_retry = error;
+  if (is_of_camera(command)) camera_done_[command.index] = false;
+  if (command.why == purpose::mark) alert_states_[command.index].at = stage::mark;
+}
+
+bool delivery::gives_up(const sent_command& command, std::string_view error) {
+  if (command.why == purpose::publish || passes(error)) return false;
+  if (command.why != purpose::unreadable) return true;
+  // Nobody waits for what is no event, but everybody for the events behind it.
+  return ++unreadable_tries_[command.index] >= settings_.unreadable_tries;
+}
+
 void delivery::settle(const sent_command& command, std::int64_t answer) {
   if (command.why == purpose::unreadable) {
-    unreadable_kept_[command.index] = true;
+    unreadable_done_[command.index] = true;
     ++unreadable_;
     return;
   }
-  if (command.why == purpose::camera || command.why == purpose::tidy || command.why == purpose::mark) return;
+  if (command.why == purpose::enlist) camera_unlisted_[command.index] = answer == no_room_for_camera;
+  if (is_of_camera(command) || command.why == purpose::tidy || command.why == purpose::mark) return;
   alert_state& state = alert_states_[command.index];
   if (command.why == purpose::check) {
     state.at = answer > 0 ? stage::done : stage::publish;
@@ -156,6 +182,8 @@ void delivery::settle(const sent_command& command, std::int64_t answer) {
   }
 }
 
+std::size_t delivery::unlisted() const { return static_cast<std::size_t>(std::ranges::count(camera_unlisted_, true)); }
+
 void delivery::unanswered() {
   for (const sent_command& command : sent_) {
     if (command.why == purpose::list) alert_states_[command.index].maybe_listed = true;
@@ -170,8 +198,8 @@ std::vector<std::size_t> delivery::unfinished() const {
     const bool unpublished = state.at == stage::check || (state.at == stage::publish && !state.published);
     if (unpublished) all.push_back(batch_.alerts[i].element);
   }
-  for (std::size_t i = 0; i < unreadable_kept_.size(); ++i) {
-    if (!unreadable_kept_[i]) all.push_back(batch_.unreadable[i].element);
+  for (std::size_t i = 0; i < unreadable_done_.size(); ++i) {
+    if (!unreadable_done_[i]) all.push_back(batch_.unreadable[i].element);
   }
   std::ranges::sort(all);
   return all;

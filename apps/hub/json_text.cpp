@@ -40,4 +40,12 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
+std::string_view beginning(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  const auto goes_on = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+  std::size_t end = most;
+  while (end > 0 && most - end < 3 && goes_on(end)) --end;
+  return text.substr(0, end);
+}
+
 }  // namespace hub

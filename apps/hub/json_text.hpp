@@ -12,6 +12,9 @@ namespace hub {
 /// Appends a text with its quotes; `text` must be UTF-8.
 void append_quoted(std::string& out, std::string_view text);
 
+/// At most so many bytes of it, not cut within a character.
+[[nodiscard]] std::string_view beginning(std::string_view text, std::size_t most);
+
 /// One object, from its first member to `end`. Names are written as they are.
 ///
 ///   std::string out;

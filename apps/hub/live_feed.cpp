@@ -160,9 +160,14 @@ void live_feed::pass_on(const redstart::message& received) {
 
 void live_feed::note_status(const json::object& status) {
   const json::value* id = status.if_contains("camera_id");
-  const json::value* state = status.if_contains("status");
-  if (id == nullptr || !id->is_string() || state == nullptr || !state->is_string()) return;
+  if (id == nullptr || !id->is_string()) return;
   if (!is_camera_id({id->get_string().data(), id->get_string().size()})) return;
+  if (const json::value* type = status.if_contains("type"); type != nullptr && *type == "camera_forgotten") {
+    told_.erase(std::string(id->get_string()));
+    return;
+  }
+  const json::value* state = status.if_contains("status");
+  if (state == nullptr || !state->is_string()) return;
   told_[std::string(id->get_string())] = std::string(state->get_string());
 }
 

@@ -46,9 +46,12 @@ void add_totals(families& to, const totals& counted) {
             counted.repeated);
   add_count(to, "redstart_hub_events_unreadable_total", "Elements of the queue that were no events.",
             counted.unreadable);
+  add_count(to, "redstart_hub_events_unkept_total", "Of these, those that Redis refused to keep.", counted.unkept);
   add_count(to, "redstart_hub_events_given_back_total", "Elements put back unprocessed.", counted.given_back);
   add_count(to, "redstart_hub_write_retries_total", "Tries that failed to write what came of a batch.",
             counted.retries);
+  add_count(to, "redstart_hub_cameras_unlisted_total", "Cameras of batches that were not listed: there were enough.",
+            counted.unlisted);
 }
 
 void add_redis(families& to, const redstart::health& redis) {

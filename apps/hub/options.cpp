@@ -53,6 +53,11 @@ void add_hub(CLI::App& to, settings& hub) {
       ->check(CLI::Range(0, 23))
       ->group(group);
   add_seconds(to, "--camera-ttl", hub.camera_ttl, "a camera that is silent for so long is offline");
+  add_seconds(to, "--camera-forget", hub.forget_after, "a camera that was not seen for so long is forgotten");
+  to.add_option("--max-cameras", hub.max_cameras, "cameras that are listed; new ones beyond are not")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100'000))
+      ->group(group);
   add_seconds(to, "--batch-wait", hub.batch_wait, "how long a worker waits for events before it asks again");
 }
 

@@ -24,12 +24,20 @@ struct settings {
   std::chrono::milliseconds retry_longest{2000};
   /// The limit of one try to write what came of a batch.
   std::chrono::milliseconds write_timeout{2000};
+  /// How often a worker tries to keep an element that is no event while Redis refuses it, before it goes on without.
+  std::size_t unreadable_tries = 6;
+  /// Elements that were no events, kept for people to look at; the newest.
+  std::size_t recent_unreadable = 1000;
 
   // --- Cameras ----------------------------------------------------------------------------------------------------
   /// A camera that was silent for this long is offline.
   std::chrono::milliseconds camera_ttl = std::chrono::seconds(300);
   /// The latest detection of a camera is kept for this long.
   std::chrono::milliseconds latest_ttl = std::chrono::hours(24);
+  /// A camera that was not seen for this long is forgotten. Never before it is offline.
+  std::chrono::milliseconds forget_after = std::chrono::hours(24 * 30);
+  /// Cameras that are listed. Each of them is looked at every second.
+  std::size_t max_cameras = 1000;
 
   // --- Alerts -----------------------------------------------------------------------------------------------------
   /// Events with this score and above become alerts.

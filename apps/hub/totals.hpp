@@ -25,9 +25,11 @@ struct totals {
   total processed;   ///< events that were scored and whose alerts, if any, were published
   total alerts;      ///< alerts that were published
   total repeated;    ///< alerts that were not, because their object had been alerted before
-  total unreadable;  ///< elements that were no events, now in detections:unreadable
+  total unreadable;  ///< elements that were no events, for detections:unreadable
+  total unkept;      ///< those of them that Redis refused to keep there: the log has their beginnings
   total given_back;  ///< elements that were taken and put back unprocessed
   total retries;     ///< tries that failed to write what came of a batch
+  total unlisted;    ///< batches' cameras that were not listed, because there were enough
 };
 
 }  // namespace hub

@@ -2,6 +2,7 @@
 #include "worker.hpp"
 
 #include "delivery.hpp"
+#include "json_text.hpp"
 #include "keys.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -181,9 +182,7 @@ asio::awaitable<std::string> workers::write_next(worker& me, delivery& out) {
     redstart::pipeline left = out.next(present());
     const auto answers = co_await writes_.exec(std::move(left), std::move(token));
     const delivery_trouble refused = out.answered(answers);
-    if (!refused.given_up.empty()) {
-      log(redstart::log_level::error, "Redis refuses a part of what is kept of events: " + refused.given_up);
-    }
+    tell_refused(refused);
     trouble = refused.to_retry;
   } catch (const std::exception& e) {
     out.unanswered();
@@ -197,6 +196,30 @@ void workers::count(const delivery& out, std::size_t taken) {
   totals_.alerts.add(out.published());
   totals_.repeated.add(out.repeated());
   totals_.unreadable.add(out.unreadable());
+  totals_.unkept.add(out.unkept());
+  totals_.unlisted.add(out.unlisted());
+  if (out.unlisted() > 0) tell_unlisted();
+}
+
+void workers::tell_refused(const delivery_trouble& trouble) const {
+  if (trouble.given_up.empty()) return;
+  if (trouble.unkept.empty()) {
+    log(redstart::log_level::error, "Redis refuses a part of what is kept of events: " + trouble.given_up);
+    return;
+  }
+  std::string text =
+      std::to_string(trouble.unkept.size()) + " elements that are no events are dropped, Redis refuses to keep them: ";
+  text.append(trouble.given_up).append("; the first: ").append(beginning(trouble.unkept.front(), 500));
+  log(redstart::log_level::error, text);
+}
+
+void workers::tell_unlisted() {
+  const moment now = present();
+  if (now < unlisted_told_ + std::chrono::minutes(1)) return;
+  unlisted_told_ = now;
+  log(redstart::log_level::warning, "events of new cameras are processed, but the cameras are not listed: there are " +
+                                        std::to_string(settings_.max_cameras) +
+                                        " already; DELETE /cameras/{id} makes room");
 }
 
 // --- Giving back ----------------------------------------------------------------------------------------------------

@@ -27,8 +27,9 @@ namespace asio = boost::asio;
 
 /// The workers of one hub: `settings::workers` coroutines on a strand of their own.
 ///
-/// An element that was taken ends in one of three ways: it is processed (its alert, if any, is published); it is kept
-/// in `detections:unreadable`; or it goes back to the head of the queue. While Redis is away workers keep what they
+/// An element that was taken ends in one of three ways: it is processed (its alert, if any, is published); it is no
+/// event and is kept in `detections:unreadable`, or logged when Redis refuses that again and again; or it goes back to
+/// the head of the queue. While Redis is away workers keep what they
 /// have, and try again until it is back. What a lost connection leaves unknown is done again: an alert may be published
 /// twice, with the same id.
 ///
@@ -72,6 +73,8 @@ class workers {
   asio::awaitable<void> all_ended();
   void interrupt(bool everything);
   void count(const class delivery& out, std::size_t taken);
+  void tell_refused(const struct delivery_trouble& trouble) const;
+  void tell_unlisted();
   void log(redstart::log_level level, const std::string& text) const;
 
   asio::any_io_executor strand_;
@@ -81,6 +84,7 @@ class workers {
   totals& totals_;
   redstart::log_sink log_;
   batch_scorer scorer_;
+  moment unlisted_told_{};
   std::list<worker> workers_;
   asio::steady_timer ended_;  // cancelled when the last worker ends
   std::size_t running_ = 0;

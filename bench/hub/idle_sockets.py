@@ -83,7 +83,9 @@ def measure(options):
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="idle-sockets-"))
         redis = stack.enter_context(RedisServer(folder, options.redis_by))
-        hub = stack.enter_context(start_hub(options, redis, folder, workers=0, nofile=count + SPARE_FILES))
+        # By default one address may have fewer connections than --per-address may ask for.
+        more = ("--max-connections", count + SPARE_FILES, "--max-connections-per-peer", count + SPARE_FILES)
+        hub = stack.enter_context(start_hub(options, redis, folder, 0, nofile=count + SPARE_FILES, more=more))
         clients = stack.enter_context(Clients(hub.host, hub.port, "/ws", options.per_address))
         # A few first, so that what is made once for all clients is not counted as theirs.
         clients.open_many(5)

@@ -233,10 +233,10 @@ def find_hub(options):
     return binary
 
 
-def start_hub(options, redis, folder, workers, nofile=None):
-    """The hub under test, on a free port and the given Redis."""
+def start_hub(options, redis, folder, workers, nofile=None, more=()):
+    """The hub under test, on a free port and the given Redis, with `more` arguments."""
     binary = find_hub(options)
-    command = [binary, "--listen", "127.0.0.1:0", "--redis", redis.url, "--workers", workers]
+    command = [binary, "--listen", "127.0.0.1:0", "--redis", redis.url, "--workers", workers, *more]
     return HttpServer("hub", command + shlex.split(options.hub_args), folder, nofile)
 
 

@@ -181,6 +181,7 @@ response application::refuse(const matched& at) const {
   }
   return http_error(http::status::upgrade_required, "this path is a WebSocket")
       .with("Upgrade", "websocket")
+      .with("Sec-WebSocket-Version", "13")  // https://www.rfc-editor.org/rfc/rfc6455#section-4.4
       .to_response();
 }
 

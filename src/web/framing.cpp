@@ -7,9 +7,6 @@
 
 namespace redstart::web::detail {
 
-namespace {
-
-// https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
 bool is_token(std::string_view text) {
   constexpr std::string_view others = "!#$%&'*+-.^_`|~";
   const auto fits = [&](char c) {
@@ -27,8 +24,6 @@ bool is_field_value(std::string_view text) {
   return std::ranges::all_of(text, fits);
 }
 
-}  // namespace
-
 const char* framing_fault(const http::request_header<>& asked) {
   // Beast has refused what contradicts itself. What is left is a coding whose end it does not know, which it would
   // take for no body at all.
@@ -45,7 +40,7 @@ const char* framing_fault(const http::request_header<>& asked) {
 
 bool has_folded_line(std::string_view head) {
   const auto goes_on = [&](std::size_t at) { return at < head.size() && (head[at] == ' ' || head[at] == '\t'); };
-  if (goes_on(0)) return true;  // the line before came by itself
+  if (goes_on(0)) return true;
   for (std::size_t at = head.find('\n'); at != std::string_view::npos; at = head.find('\n', at + 1)) {
     if (goes_on(at + 1)) return true;
   }

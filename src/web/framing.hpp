@@ -17,6 +17,11 @@ namespace redstart::web::detail {
 // https://www.rfc-editor.org/rfc/rfc9112#section-5.2
 [[nodiscard]] bool has_folded_line(std::string_view head);
 
+// https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2
+[[nodiscard]] bool is_token(std::string_view text);
+// Without control characters, tabs excepted.
+[[nodiscard]] bool is_field_value(std::string_view text);
+
 // Why a response of a handler cannot be sent as it is; null when it can.
 [[nodiscard]] const char* response_fault(const response& made);
 

@@ -4,8 +4,10 @@
 
 #include "redstart/web/application.hpp"
 #include "redstart/web/http_error.hpp"
+#include "web/chunked_body.hpp"
 #include "web/connection.hpp"
 #include "web/framing.hpp"
+#include "web/head_finder.hpp"
 #include "web/origin.hpp"
 #include "web/response_head.hpp"
 #include "web/websocket_connection.hpp"
@@ -46,6 +48,7 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     if (ready && stream_) {
       close_at(now() + std::chrono::seconds(2));
       co_await take_leave();
+      co_await linger();
     }
     close_socket();
   }
@@ -91,7 +94,6 @@ class http_connection : public connection, public std::enable_shared_from_this<h
   // False when the connection is over.
   asio::awaitable<bool> serve_one() {
     auto incoming = std::make_optional<parser>();
-    incoming->eager(true);
     incoming->header_limit(static_cast<std::uint32_t>(settings().max_header_bytes));
     incoming->body_limit(settings().max_body_bytes);
     const outcome read = co_await read_request(*incoming);
@@ -100,7 +102,6 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     if (read != outcome::complete) {
       response refused = refusal(read).to_response();
       co_await write(std::move(refused), to);
-      co_await linger();
       co_return false;
     }
     const bool wants_socket = beast::websocket::is_upgrade(incoming->get());
@@ -142,13 +143,14 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     boost::system::error_code failure;
     close_at(now() + settings().idle_timeout);
     idle_ = true;
-    std::optional<http::request_header<>> head;  // as it was before a trailer could add to it
+    head_finder head(settings().max_header_bytes);
+    std::optional<chunked_body> chunks;
     for (;;) {
       if (input_.size() > 0) {
         if (idle_) close_at(now() + settings().request_timeout);
         idle_ = false;
         const bool had_head = incoming.is_header_done();
-        const outcome state = parse(incoming, head);
+        const outcome state = parse(incoming, head, chunks);
         if (state != outcome::incomplete) co_return state;
         if (!had_head && incoming.is_header_done() && expects_continue(incoming.get())) {
           const bool sent = co_await write_continue();
@@ -163,37 +165,65 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     }
   }
 
-  outcome parse(parser& incoming, std::optional<http::request_header<>>& head) {
-    boost::system::error_code failure;
-    // The head by itself: what is behind it is not looked at before it is known where it ends.
+  outcome parse(parser& incoming, head_finder& head, std::optional<chunked_body>& chunks) {
     if (!incoming.is_header_done()) {
-      incoming.eager(false);
-      const std::size_t taken = incoming.put(input_.data(), failure);
-      const std::string_view lines(static_cast<const char*>(input_.data().data()), taken);
-      const bool folded = has_folded_line(lines);
-      input_.consume(taken);
-      if (folded) return outcome::malformed;
-      if (incoming.is_header_done() && !failure) {
-        if (framing_fault(incoming.get().base())) return outcome::malformed;
-        if (incoming.chunked()) head = incoming.get().base();
-      }
+      const outcome state = parse_head(incoming, head);
+      if (state != outcome::complete) return state;
+      if (incoming.chunked()) chunks.emplace(settings().max_body_bytes, settings().max_header_bytes);
     }
-    if (incoming.is_header_done() && !incoming.is_done() && !failure && input_.size() > 0) {
-      incoming.eager(true);
-      input_.consume(incoming.put(input_.data(), failure));
+    return chunks ? parse_chunks(incoming, *chunks) : parse_body(incoming);
+  }
+
+  // The head by itself: what is behind it is not looked at before it is known where it ends.
+  outcome parse_head(parser& incoming, head_finder& head) {
+    switch (head.look(unread())) {
+      case head_finder::result::goes_on:
+        return outcome::incomplete;
+      case head_finder::result::too_long:
+        return outcome::headers_too_large;
+      case head_finder::result::malformed:
+        return outcome::malformed;
+      case head_finder::result::whole:
+        break;
     }
+    if (has_folded_line(unread().substr(0, head.size()))) return outcome::malformed;
+    boost::system::error_code failure;
+    incoming.eager(false);
+    incoming.put(asio::buffer(input_.data(), head.size()), failure);
+    input_.consume(head.size());
     if (failure == http::error::body_limit) return outcome::too_large;
-    if (failure == http::error::header_limit) return outcome::headers_too_large;
-    if (failure && failure != http::error::need_more) return outcome::malformed;
-    if (incoming.is_done()) {
-      // What stands behind the body is nothing that handlers, or proxies, would look for in the headers.
-      // https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1
-      if (head) incoming.get().base() = std::move(*head);
-      return outcome::complete;
+    const bool sound = !failure && incoming.is_header_done() && !framing_fault(incoming.get().base());
+    return sound ? outcome::complete : outcome::malformed;
+  }
+
+  outcome parse_chunks(parser& incoming, chunked_body& chunks) {
+    std::string_view bytes = unread();
+    const auto state = chunks.take(bytes);
+    input_.consume(input_.size() - bytes.size());
+    switch (state) {
+      case chunked_body::result::goes_on:
+        return outcome::incomplete;
+      case chunked_body::result::too_large:
+        return outcome::too_large;
+      case chunked_body::result::malformed:
+        return outcome::malformed;
+      case chunked_body::result::whole:
+        break;
     }
-    // The parser has no limit of its own for what stands around chunks.
-    const bool endless = input_.size() > settings().max_header_bytes + read_size;
-    return endless ? outcome::malformed : outcome::incomplete;
+    incoming.get().body() = std::move(chunks.text());
+    return outcome::complete;
+  }
+
+  outcome parse_body(parser& incoming) {
+    boost::system::error_code failure;
+    incoming.eager(true);
+    if (!incoming.is_done() && input_.size() > 0) input_.consume(incoming.put(input_.data(), failure));
+    if (failure && failure != http::error::need_more) return outcome::malformed;
+    return incoming.is_done() ? outcome::complete : outcome::incomplete;
+  }
+
+  [[nodiscard]] std::string_view unread() const {
+    return {static_cast<const char*>(input_.data().data()), input_.size()};
   }
 
   static bool expects_continue(const http::request<http::string_body>& asked) {
@@ -285,16 +315,20 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     }
   }
 
-  // Lets the client read the answer to a request that was not read to its end: closing with bytes unread would take
-  // the answer away from it. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+  // Lets the client read the last answer before the connection is closed: bytes that are unread then, or come later,
+  // make the kernel reset it and throw away what is not sent yet. https://www.rfc-editor.org/rfc/rfc9112#section-9.6
+  // Ends with the client's own end, or when its time, or the patience with what it sends, is over.
   asio::awaitable<void> linger() {
+    auto& socket = beast::get_lowest_layer(*stream_);
     boost::system::error_code failure;
-    beast::get_lowest_layer(*stream_).shutdown(asio::ip::tcp::socket::shutdown_send, failure);
-    close_at(now() + std::chrono::seconds(2));
-    while (!failure) {
-      input_.clear();
+    socket.shutdown(asio::ip::tcp::socket::shutdown_send, failure);
+    input_.clear();
+    std::size_t drained = 0;
+    while (!failure && drained < most_drained) {
       const auto room = input_.prepare(read_size);
-      co_await stream_->async_read_some(room, asio::redirect_error(asio::use_awaitable, failure));
+      const std::size_t size =
+          co_await socket.async_read_some(room, asio::redirect_error(asio::use_awaitable, failure));
+      drained += size;
     }
   }
 
@@ -309,6 +343,7 @@ class http_connection : public connection, public std::enable_shared_from_this<h
 
   static constexpr std::size_t read_size = 4096;
   static constexpr std::size_t small_body = 16 * 1024;  // larger ones are not copied behind their head
+  static constexpr std::size_t most_drained = 4 * 1024 * 1024;
 
   std::optional<Stream> stream_;  // empty once it became a WebSocket
   const asio::any_io_executor executor_ = stream_->get_executor();

@@ -32,6 +32,13 @@ bool is_ours(std::string_view name) {
   return false;
 }
 
+// Upgrade is for the next hop only, which Connection says: https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+std::string_view connection_options(const reply_to& to, bool upgrades) {
+  if (!to.keep) return upgrades ? "close, upgrade" : "close";
+  if (to.version < 11) return upgrades ? "keep-alive, upgrade" : "keep-alive";
+  return upgrades ? "upgrade" : "";
+}
+
 }  // namespace
 
 void append_head(std::string& out, const response& made, const reply_to& to) {
@@ -43,15 +50,14 @@ void append_head(std::string& out, const response& made, const reply_to& to) {
   if (!made.content_type.empty()) append_header(out, "Content-Type", made.content_type);
   // Nobody shall guess that an answer is a script.
   out.append("X-Content-Type-Options: nosniff\r\n");
+  bool upgrades = false;
   for (const auto& [name, value] : made.headers) {
+    upgrades = upgrades || boost::beast::iequals(name, "Upgrade");
     const bool twice = !made.content_type.empty() && boost::beast::iequals(name, "Content-Type");
     if (!twice && !is_ours(name)) append_header(out, name, value);
   }
-  if (!to.keep) {
-    out.append("Connection: close\r\n");
-  } else if (to.version < 11) {
-    out.append("Connection: keep-alive\r\n");
-  }
+  const std::string_view options = connection_options(to, upgrades);
+  if (!options.empty()) append_header(out, "Connection", options);
   if (!is_bodiless(made.status)) {
     out.append("Content-Length: ");
     append_number(out, made.body.size());

@@ -4,13 +4,37 @@
 #include "redstart/error.hpp"
 #include "web/server_state.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
+#include <exception>
+#include <memory>
+#include <utility>
 
 namespace redstart::web {
+
+namespace {
+
+// Does `work` to its end, though who waits for it is cancelled meanwhile.
+asio::awaitable<void> undisturbed(asio::awaitable<void> work) {
+  const auto executor = co_await asio::this_coro::executor;
+  auto token = asio::bind_cancellation_slot(asio::cancellation_slot(), asio::use_awaitable);
+  co_await asio::co_spawn(executor, std::move(work), std::move(token));
+}
+
+asio::awaitable<void> end(std::shared_ptr<detail::server_state> state) {
+  co_await state->drain();
+  if (!state->is_first_stop()) co_return;
+  co_await state->served().run_shutdown();
+}
+
+}  // namespace
 
 server::server(const asio::any_io_executor& executor, application& served, const server_config& settings)
     : state_(std::make_shared<detail::server_state>(executor, served, settings)) {}
@@ -27,16 +51,15 @@ asio::awaitable<void> server::start() {
     problem = std::current_exception();
   }
   if (!problem) co_return;
-  co_await state->served().run_shutdown();  // what the startup hooks made shall not be left behind
+  // What the startup hooks made shall not be left behind, also when it was a cancellation that ended them.
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
+  co_await undisturbed(state->served().run_shutdown());
+  co_await asio::this_coro::throw_if_cancelled(throws);
   std::rethrow_exception(problem);
 }
 
-asio::awaitable<void> server::stop() {
-  const auto state = state_;
-  co_await state->drain();
-  if (!state->is_first_stop()) co_return;
-  co_await state->served().run_shutdown();
-}
+asio::awaitable<void> server::stop() { co_await undisturbed(end(state_)); }
 
 std::uint16_t server::port() const { return state_->port(); }
 
@@ -50,8 +73,12 @@ asio::awaitable<void> serve(application& served, server_config settings) {
   server running(executor, served, settings);
   co_await running.start();
   served.log(log_level::info, "listening on " + running.url());
-  co_await signals.async_wait(asio::use_awaitable);
+  boost::system::error_code cancelled;  // which is as good as a signal
+  co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  const bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await asio::this_coro::throw_if_cancelled(false);
   co_await running.stop();
+  co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
 }  // namespace redstart::web

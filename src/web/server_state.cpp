@@ -131,22 +131,24 @@ void server_state::listen() {
 
 asio::awaitable<void> server_state::accept() {
   const auto self = shared_from_this();
+  asio::steady_timer pause(executor_);
   while (!closed_ && acceptor_.is_open()) {
-    boost::system::error_code failure;
-    const asio::any_io_executor strand = asio::make_strand(base_executor_);
-    tcp::socket socket = co_await acceptor_.async_accept(strand, asio::redirect_error(asio::use_awaitable, failure));
-    if (!failure) {
-      try {
-        take(std::move(socket));
-      } catch (const std::exception& problem) {
-        context_->served.log(log_level::warning, std::string("cannot take a connection: ") + problem.what());
-      }
-    } else if (!closed_ && acceptor_.is_open()) {
-      // Out of file descriptors, most likely: they come back when connections end.
-      context_->served.log(log_level::warning, "cannot accept a connection: " + failure.message());
-      asio::steady_timer pause(executor_, std::chrono::milliseconds(100));
-      co_await pause.async_wait(asio::use_awaitable);
+    std::string trouble;
+    try {
+      boost::system::error_code failure;
+      const asio::any_io_executor strand = asio::make_strand(base_executor_);
+      tcp::socket socket = co_await acceptor_.async_accept(strand, asio::redirect_error(asio::use_awaitable, failure));
+      if (failure) trouble = failure.message();
+      if (!failure) take(std::move(socket));
+    } catch (const std::exception& problem) {
+      trouble = problem.what();
     }
+    if (trouble.empty() || closed_ || !acceptor_.is_open()) continue;
+    // Out of file descriptors, most likely: they come back when connections end.
+    context_->served.log(log_level::warning, "cannot accept a connection: " + trouble);
+    boost::system::error_code ignored;
+    pause.expires_after(std::chrono::milliseconds(100));
+    co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 
@@ -198,6 +200,7 @@ void server_state::run(const std::shared_ptr<connection>& added) {
   std::list<std::shared_ptr<connection>>::iterator place;
   {
     const std::lock_guard lock(mutex_);
+    if (closed_) return;  // who is not in the list yet was not cut by `close`
     place = connections_.insert(connections_.end(), added);
   }
   auto ended = [self = shared_from_this(), place](const std::exception_ptr& problem) {
@@ -214,7 +217,15 @@ void server_state::run(const std::shared_ptr<connection>& added) {
       self->context_->served.log(log_level::warning, std::string("a connection failed: ") + e.what());
     }
   };
-  asio::co_spawn(added->executor(), added->run(), asio::bind_cancellation_slot(added->cut_slot(), std::move(ended)));
+  // On its strand, where `cut` emits: another thread may close the server right now, and a slot that is being set up
+  // must not be looked at.
+  asio::dispatch(added->executor(), [added, ended] {
+    try {
+      asio::co_spawn(added->executor(), added->run(), asio::bind_cancellation_slot(added->cut_slot(), ended));
+    } catch (...) {
+      ended(std::current_exception());
+    }
+  });
 }
 
 // Closes what has been silent, or busy, for too long.
@@ -224,11 +235,16 @@ asio::awaitable<void> server_state::watch() {
   while (!closed_) {
     watch_timer_.expires_after(std::chrono::milliseconds(500));
     co_await watch_timer_.async_wait(asio::redirect_error(asio::use_awaitable, stopped));
-    const auto now = std::chrono::steady_clock::now();
-    for_each([now](connection& each) {
-      if (each.is_due(now)) each.close_if_due();
-    });
-    context_->limits.forget_quiet(now);
+    // Without it no connection would ever be late again: it goes on when memory is short for a moment.
+    try {
+      const auto now = std::chrono::steady_clock::now();
+      for_each([now](connection& each) {
+        if (each.is_due(now)) each.close_if_due();
+      });
+      context_->limits.forget_quiet(now);
+    } catch (const std::exception& problem) {
+      context_->served.log(log_level::warning, std::string("cannot look after connections: ") + problem.what());
+    }
   }
 }
 
@@ -273,7 +289,11 @@ asio::awaitable<void> server_state::drain() {
 }
 
 void server_state::close() {
-  closed_ = true;
+  {
+    // Under the lock: who is in the list by now is cut below, and who comes later is not taken.
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
   stop_accepting();
   asio::dispatch(executor_, [self = shared_from_this()] { self->watch_timer_.cancel(); });
   for_each([](connection& each) { each.cut(); });

@@ -2,6 +2,7 @@
 // A WebSocket over a connection's stream: bounded output, one writer.
 #pragma once
 
+#include "redstart/web/detail/exchange.hpp"
 #include "redstart/web/websocket.hpp"
 #include "web/connection.hpp"
 
@@ -66,9 +67,16 @@ class websocket_connection final : public websocket_channel,
     auto buffer = asio::dynamic_buffer(text);
     boost::system::error_code failure;
     co_await socket_.async_read(buffer, asio::redirect_error(asio::use_awaitable, failure));
-    if (!failure) co_return std::move(text);
-    finished();
-    co_return std::nullopt;
+    if (failure) {
+      finished();
+      co_return std::nullopt;
+    }
+    // Beast looks at the bytes of each frame, and overlooks a character that an empty last one cuts off.
+    if (socket_.got_text() && !is_text(text)) {
+      close(close_code::bad_payload, "a text must be UTF-8");
+      co_return std::nullopt;
+    }
+    co_return std::move(text);
   }
 
   bool send(std::shared_ptr<const std::string> text) override {

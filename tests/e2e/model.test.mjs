@@ -116,6 +116,15 @@ test('a_camera_the_hub_does_not_know_is_gone_unless_it_was_just_pushed', limit, 
   );
 });
 
+test('a_camera_that_is_forgotten_is_gone_at_once', limit, () => {
+  const known = { ...initialState, cameras: mergeCameras([], [camera('1'), camera('2')], 0) };
+  const { cameras } = applyMessage(known, { type: 'camera_forgotten', camera_id: '1' }, { now: 0, hidden: false });
+  assert.deepEqual(
+    cameras.map(({ id }) => id),
+    ['2'],
+  );
+});
+
 test('going_offline_keeps_what_a_camera_saw_last', limit, () => {
   const known = mergeCameras(
     [],

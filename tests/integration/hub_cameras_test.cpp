@@ -133,6 +133,7 @@ TEST_F(hub_cameras, the_list_has_what_get_has) {
 }
 
 TEST_F(hub_cameras, many_cameras_cost_two_round_trips) {
+  options.max_cameras = 2000;
   with_client(
       [this](client& redis) -> asio::awaitable<void> {
         cameras all(redis, options);
@@ -216,27 +217,113 @@ TEST_F(hub_cameras, changes_are_told_once) {
     cameras all(redis, options);
     co_await touch(redis, "1", noon());
     co_await touch(redis, "2", noon());
-    auto changed = co_await all.changes();
+    auto changed = co_await all.changes(noon());
     EXPECT_TRUE(changed.empty()) << "who comes now reads the list";
 
     expire("1");
-    changed = co_await all.changes();
+    changed = co_await all.changes(noon());
     if (changed.size() != 1) co_return ADD_FAILURE() << changed.size();
     EXPECT_EQ(changed[0].id, "1");
     EXPECT_FALSE(changed[0].online);
-    changed = co_await all.changes();
+    changed = co_await all.changes(noon());
     EXPECT_TRUE(changed.empty());
 
     co_await touch(redis, "1", noon() + 1s);
     co_await touch(redis, "3", noon() + 1s);
-    changed = co_await all.changes();
+    changed = co_await all.changes(noon());
     EXPECT_EQ(changed.size(), 2u);
     for (const camera& one : changed) EXPECT_TRUE(one.online && one.id != "2") << one.id;
 
     expire("1");
     co_await touch(redis, "1", noon() + 2s);
-    changed = co_await all.changes();
+    changed = co_await all.changes(noon());
     EXPECT_TRUE(changed.empty()) << "it was back before anybody noticed";
+  });
+}
+
+TEST_F(hub_cameras, one_that_is_forgotten_is_gone_until_its_next_sign_of_life_and_every_hub_hears_of_it) {
+  with_client([this](client& redis) -> asio::awaitable<void> {
+    cameras all(redis, options);
+    auto heard = co_await redis.subscribe("camera_events");
+    for (const std::string id : {"1", "2"}) co_await touch(redis, id, noon());
+    server.command({"SET", "camera:1:latest", "{}"});
+    bool was_known = co_await all.forget("1");
+    EXPECT_TRUE(was_known);
+    const message told = co_await heard.next();
+    EXPECT_EQ(json::parse(told.payload), (json::object{{"type", "camera_forgotten"}, {"camera_id", "1"}}));
+    auto known = co_await ids(all);
+    EXPECT_EQ(known, std::vector<std::string>{"2"});
+    EXPECT_EQ(server.command({"EXISTS", "camera:1:status", "camera:1:latest"}).integer, 0);
+    was_known = co_await all.forget("1");
+    EXPECT_FALSE(was_known);
+    co_await touch(redis, "1", noon() + 1s);
+    known = co_await ids(all);
+    EXPECT_EQ(known, (std::vector<std::string>{"1", "2"}));
+  });
+}
+
+TEST_F(hub_cameras, one_that_was_not_seen_for_long_is_forgotten) {
+  options.forget_after = 24h;
+  with_client([this](client& redis) -> asio::awaitable<void> {
+    cameras one(redis, options);
+    cameras other(redis, options);
+    auto heard = co_await redis.subscribe("camera_events");
+    co_await touch(redis, "old", noon());
+    co_await touch(redis, "new", noon() + 1s);
+    server.command({"HSET", "cameras", "odd", "yesterday"});
+    co_await one.changes(noon());
+    co_await other.changes(noon());
+    auto changed = co_await one.changes(noon() + 24h);
+    EXPECT_TRUE(changed.empty());
+    EXPECT_EQ(server.command({"HLEN", "cameras"}).integer, 3) << "not before its time";
+    changed = co_await one.changes(noon() + 24h + 1ms);
+    EXPECT_TRUE(changed.empty()) << "it is no change";
+    changed = co_await other.changes(noon() + 24h + 1ms);
+    EXPECT_TRUE(changed.empty());
+    const auto known = co_await ids(one);
+    EXPECT_EQ(known, (std::vector<std::string>{"new", "odd"})) << "what says no time is not old";
+    message told = co_await heard.next();
+    EXPECT_EQ(json::parse(told.payload), (json::object{{"type", "camera_forgotten"}, {"camera_id", "old"}}));
+    server.command({"PUBLISH", "camera_events", "end"});
+    told = co_await heard.next();
+    EXPECT_EQ(told.payload, "end") << "one of the hubs says so, not both";
+  });
+}
+
+TEST_F(hub_cameras, nobody_is_forgotten_while_it_counts_as_online) {
+  options.forget_after = 1ms;
+  with_client([this](client& redis) -> asio::awaitable<void> {
+    cameras all(redis, options);
+    co_await touch(redis, "1", noon());
+    co_await all.changes(noon() + options.camera_ttl);
+    const auto known = co_await ids(all);
+    EXPECT_EQ(known.size(), 1u);
+  });
+}
+
+TEST_F(hub_cameras, beyond_the_bound_a_new_one_is_refused_and_a_known_one_is_not) {
+  options.max_cameras = 2;
+  with_client([this](client& redis) -> asio::awaitable<void> {
+    cameras all(redis, options);
+    co_await put(all, "1", "{}", noon());
+    co_await touch(redis, "2", noon());
+    const std::string problem = co_await message_of<hub::too_many_cameras>([](cameras& of) -> asio::awaitable<void> {
+      const json::object status;
+      co_await of.put_status("3", status, noon());
+    }(all));
+    EXPECT_NE(problem.find("2 cameras"), std::string::npos) << problem;
+    EXPECT_EQ(server.command({"EXISTS", "camera:3:status"}).integer, 0);
+    co_await touch(redis, "4", noon());
+    auto known = co_await ids(all);
+    EXPECT_EQ(known, (std::vector<std::string>{"1", "2"}));
+    co_await put(all, "1", "{}", noon() + 1s);
+    co_await touch(redis, "2", noon() + 1s);
+    const auto seen = co_await all.get("2");
+    EXPECT_TRUE(seen && seen->last_seen == iso(1s));
+    co_await all.forget("1");
+    co_await put(all, "3", "{}", noon() + 2s);
+    known = co_await ids(all);
+    EXPECT_EQ(known, (std::vector<std::string>{"2", "3"}));
   });
 }
 
@@ -244,11 +331,11 @@ TEST_F(hub_cameras, two_hubs_notice_each_on_their_own) {
   with_client([this](client& redis) -> asio::awaitable<void> {
     cameras one(redis, options);
     cameras other(redis, options);
-    co_await one.changes();
-    co_await other.changes();
+    co_await one.changes(noon());
+    co_await other.changes(noon());
     co_await touch(redis, "1", noon());
-    const auto first = co_await one.changes();
-    const auto second = co_await other.changes();
+    const auto first = co_await one.changes(noon());
+    const auto second = co_await other.changes(noon());
     EXPECT_EQ(first.size(), 1u);
     EXPECT_EQ(second.size(), 1u);
   });
@@ -274,16 +361,16 @@ TEST_F(hub_cameras, while_redis_is_away_nobody_goes_offline) {
   with_client([this](client& redis) -> asio::awaitable<void> {
     cameras all(redis, options);
     co_await touch(redis, "1", noon());
-    co_await all.changes();
+    co_await all.changes(noon());
     server.kill();
     const std::string problem =
-        co_await message_of<error>([](cameras& of) -> asio::awaitable<void> { co_await of.changes(); }(all));
+        co_await message_of<error>([](cameras& of) -> asio::awaitable<void> { co_await of.changes(noon()); }(all));
     EXPECT_FALSE(problem.empty());
     server.start();
     std::optional<std::vector<camera>> changed;
     for (int i = 0; i < 100 && !changed; ++i) {
       try {
-        changed = co_await all.changes();
+        changed = co_await all.changes(noon());
       } catch (const error&) {
       }
     }

@@ -231,6 +231,7 @@ TEST_F(hub_program_test, a_killed_redis_is_survived_and_nothing_accepted_is_lost
     return answer.status;
   };
   for (int i = 0; i < 50; ++i) post();
+  ASSERT_TRUE(eventually([&] { return hub.stat("processed") == 50; }));
   redis.kill();
   EXPECT_EQ(hub.get("/health").status, 503);
   post();

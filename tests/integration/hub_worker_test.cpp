@@ -125,6 +125,61 @@ TEST_F(hub_worker, what_is_no_event_is_kept_whole) {
   });
 }
 
+TEST_F(hub_worker, what_is_no_event_does_not_stop_workers_while_redis_has_no_memory_for_it) {
+  options.workers = 1;
+  options.batch_size = 2;
+  options.unreadable_tries = 3;
+  push("detections", "System started");
+  for (int i = 0; i < 4; ++i) push("detections", event(i));
+  server.command({"CONFIG", "SET", "maxmemory", "1"});
+  with_crew([this](client& redis, crew& hub) -> asio::awaitable<void> {
+    auto alerts = co_await redis.subscribe("events");
+    co_await processed(hub, 4);
+    EXPECT_EQ(hub.counts.alerts.get(), 4u);
+    EXPECT_EQ(hub.counts.unreadable.get(), 1u);
+    EXPECT_EQ(hub.counts.unkept.get(), 1u);
+    EXPECT_EQ(length("detections"), 0);
+    EXPECT_EQ(length("detections:unreadable"), 0);
+    const auto said = std::ranges::find_if(hub.log, [](const std::string& line) {
+      return line.find("1 elements that are no events") != std::string::npos;
+    });
+    if (said == hub.log.end()) co_return ADD_FAILURE() << "nobody would know";
+    EXPECT_NE(said->find("OOM"), std::string::npos) << *said;
+    EXPECT_NE(said->find("System started"), std::string::npos) << *said;
+  });
+}
+
+TEST_F(hub_worker, what_is_no_event_is_bounded_and_the_newest_stays) {
+  options.recent_unreadable = 5;
+  options.workers = 1;
+  with_crew([this](client&, crew& hub) -> asio::awaitable<void> {
+    for (int i = 0; i < 40; ++i) push("detections", "junk " + std::to_string(i));
+    co_await until([&] { return hub.counts.unreadable.get() == 40; });
+    const auto kept = elements("detections:unreadable");
+    EXPECT_EQ(kept.size(), 5u);
+    EXPECT_EQ(json::parse(kept.back()).at("payload"), json::value("junk 39"));
+    EXPECT_EQ(hub.counts.unkept.get(), 0u);
+  });
+}
+
+TEST_F(hub_worker, new_cameras_beyond_the_bound_are_heard_and_not_listed) {
+  options.max_cameras = 2;
+  options.workers = 1;
+  with_crew([this](client&, crew& hub) -> asio::awaitable<void> {
+    for (int round = 0; round < 3; ++round) {
+      for (int i = 0; i < 5; ++i) push("detections", event(i));
+    }
+    co_await processed(hub, 15);
+    EXPECT_EQ(hub.counts.alerts.get(), 15u);
+    EXPECT_EQ(server.command({"HLEN", "cameras"}).integer, 2);
+    EXPECT_GE(hub.counts.unlisted.get(), 3u);
+    const auto warnings = std::ranges::count_if(
+        hub.log, [](const std::string& line) { return line.find("not listed") != std::string::npos; });
+    EXPECT_EQ(warnings, 1) << "and no more for a minute";
+    EXPECT_EQ(hub.errors, 0);
+  });
+}
+
 TEST_F(hub_worker, only_the_most_recent_alerts_are_kept) {
   options.recent_alerts = 5;
   with_crew([this](client&, crew& hub) -> asio::awaitable<void> {

@@ -153,6 +153,28 @@ TEST_F(web_attack, extensions_and_trailers_without_end_are_cut) {
   }
 }
 
+// A parser that has read a header no longer counts it.
+TEST_F(web_attack, headers_that_come_one_at_a_time_are_bounded_in_all) {
+  serve({.max_header_bytes = 1024, .request_timeout = 60s});
+  auto client = connect();
+  client.send("GET /text HTTP/1.1\r\nHost: hub\r\n");
+  for (int sent = 0; sent < 40 && client.is_silent(1ms); ++sent)
+    client.send("X-More: " + std::string(60, 'x') + "\r\n");
+  EXPECT_EQ(client.read().status, 431);
+}
+
+TEST_F(web_attack, an_empty_body_in_chunks_may_come_byte_by_byte) {
+  serve();
+  auto client = connect();
+  client.send("POST /echo HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\n");
+  for (const char byte : std::string_view("0\r\n\r\n")) {
+    EXPECT_TRUE(client.is_silent(1ms));
+    client.send({&byte, 1});
+  }
+  EXPECT_EQ(client.read().status, 200);
+  EXPECT_EQ(client.get("/text").body, "text");
+}
+
 TEST_F(web_attack, trailers_are_no_headers) {
   serve();
   auto client = connect();

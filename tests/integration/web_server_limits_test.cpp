@@ -4,6 +4,9 @@
 #include "redstart/web/server.hpp"
 #include "support/web_fixture.hpp"
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
 #include <atomic>
 #include <csignal>
 #include <stdexcept>
@@ -115,6 +118,11 @@ TEST_F(web_limits, one_peer_has_a_bound_of_its_own) {
   auto one = connect();
   EXPECT_EQ(one.get("/text").status, 200);
   EXPECT_EQ(connect().read().status, 503);
+}
+
+TEST_F(web_limits, by_default_no_peer_can_take_all_connections) {
+  const server_config unchanged;
+  EXPECT_LE(10 * unchanged.max_connections_per_peer, unchanged.max_connections);
 }
 
 TEST_F(web_limits, a_flood_of_connections_is_survived) {
@@ -276,6 +284,55 @@ TEST_F(web_limits, what_takes_longer_than_the_drain_is_cut_with_its_handler) {
   end();
 }
 
+TEST_F(web_limits, a_stop_that_is_cancelled_stops_all_the_same) {
+  std::atomic<bool> shut_down{false};
+  app.on_shutdown([&]() -> asio::awaitable<void> {
+    asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
+    co_await timer.async_wait(asio::use_awaitable);
+    shut_down = true;
+  });
+  serve();
+  auto busy = connect();
+  busy.send("GET /held HTTP/1.1\r\nHost: hub\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return calls == 1; }));
+  asio::cancellation_signal cancel;
+  auto stopped = asio::co_spawn(io(), server().stop(), asio::bind_cancellation_slot(cancel.slot(), asio::use_future));
+  EXPECT_EQ(stopped.wait_for(50ms), std::future_status::timeout);
+  asio::post(io(), [&] { cancel.emit(asio::cancellation_type::terminal); });
+  EXPECT_EQ(stopped.wait_for(100ms), std::future_status::timeout) << "a request is still running";
+  held.open();
+  EXPECT_EQ(busy.read().body, "held");
+  EXPECT_NO_THROW(stopped.get());
+  EXPECT_TRUE(shut_down);
+  end();
+}
+
+TEST_F(web_limits, a_start_that_is_cancelled_leaves_nothing_behind) {
+  asio::io_context loop;
+  web::application other;
+  bool shut_down = false;
+  other.on_startup([]() -> asio::awaitable<void> {
+    asio::steady_timer timer(co_await asio::this_coro::executor, 1h);
+    co_await timer.async_wait(asio::use_awaitable);
+  });
+  other.on_shutdown([&]() -> asio::awaitable<void> {
+    asio::steady_timer timer(co_await asio::this_coro::executor, 1ms);
+    co_await timer.async_wait(asio::use_awaitable);
+    shut_down = true;
+  });
+  web::server served(loop.get_executor(), other, server_config{.port = 0});
+  asio::cancellation_signal cancel;
+  std::exception_ptr problem;
+  asio::co_spawn(loop, served.start(),
+                 asio::bind_cancellation_slot(cancel.slot(), [&](const std::exception_ptr& why) { problem = why; }));
+  loop.run_for(20ms);
+  EXPECT_FALSE(problem);
+  cancel.emit(asio::cancellation_type::terminal);
+  loop.run_for(20s);
+  EXPECT_TRUE(problem);
+  EXPECT_TRUE(shut_down);
+}
+
 TEST_F(web_limits, hooks_run_around_serving) {
   std::mutex mutex;
   std::string order;
@@ -320,6 +377,37 @@ TEST_F(web_limits, a_server_that_is_destroyed_closes_everything) {
   thread.join();
 }
 
+TEST_F(web_limits, connections_that_come_while_the_server_is_destroyed_are_closed) {
+  web::application other;
+  asio::io_context loop;
+  auto work = std::make_optional(asio::make_work_guard(loop));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) threads.emplace_back([&] { loop.run(); });
+  bool all_closed = true;
+  for (int round = 0; round < 60 && all_closed; ++round) {
+    auto served = std::make_unique<web::server>(loop.get_executor(), other, server_config{.port = 0});
+    asio::co_spawn(loop, served->start(), asio::use_future).get();
+    std::vector<http_client> clients;
+    std::thread coming([&, port = served->port()] {
+      try {
+        while (clients.size() < 200) clients.emplace_back(port);
+      } catch (const std::runtime_error&) {
+        // Nobody listens any more.
+      }
+    });
+    const auto before = static_cast<std::uint64_t>(1 + round % 7);
+    EXPECT_TRUE(eventually([&] { return served->figures().accepted >= before; }));
+    served.reset();
+    coming.join();
+    // Of a connection that comes as the kernel stops listening nobody may know but the client, which learns it when it
+    // sends. It is no whole request: a server that still had the connection would wait for the rest.
+    all_closed = std::ranges::all_of(clients, [](http_client& each) { return !each.send("G") || each.is_closed(5s); });
+    EXPECT_TRUE(all_closed) << "in round " << round;
+  }
+  work.reset();
+  for (auto& each : threads) each.join();
+}
+
 TEST_F(web_limits, a_loop_that_ends_with_open_connections_leaks_nothing) {
   web::application other;
   other.get("/never", []() -> asio::awaitable<void> {
@@ -354,10 +442,11 @@ class serving : public ::testing::Test {
   }
   // Runs the loop until the server listens and knows one client.
   http_client start(asio::io_context& loop) {
-    asio::co_spawn(loop, web::serve(app, {.port = 0}), [this](const std::exception_ptr& problem) {
+    const auto at_end = [this](const std::exception_ptr& problem) {
       EXPECT_FALSE(problem);
       ended = true;
-    });
+    };
+    asio::co_spawn(loop, web::serve(app, {.port = 0}), asio::bind_cancellation_slot(cancel.slot(), at_end));
     while (port == 0) loop.run_one();
     http_client client(port);
     client.send("GET /text HTTP/1.1\r\nHost: hub\r\n\r\n");
@@ -366,6 +455,7 @@ class serving : public ::testing::Test {
   }
 
   web::application app;
+  asio::cancellation_signal cancel;
   std::uint16_t port = 0;
   bool ended = false;
   bool shut_down = false;
@@ -385,6 +475,33 @@ TEST_F(serving, ends_with_a_signal_and_leaves_nothing_behind) {
     EXPECT_TRUE(shut_down);
     EXPECT_TRUE(client.is_closed(1s));
   }
+}
+
+TEST_F(serving, ends_when_it_is_cancelled_as_with_a_signal) {
+  gate held;
+  bool called = false;
+  app.get("/held", [&]() -> asio::awaitable<std::string> {
+    called = true;
+    co_await held.wait();
+    co_return "held";
+  });
+  asio::io_context loop;
+  auto idle = start(loop);
+  EXPECT_EQ(idle.read().body, "text");
+  http_client busy(port);
+  busy.send("GET /held HTTP/1.1\r\nHost: hub\r\n\r\n");
+  for (int i = 0; i < 1000 && !called; ++i) loop.run_one_for(10ms);
+  cancel.emit(asio::cancellation_type::terminal);
+  loop.run_for(50ms);
+  EXPECT_FALSE(ended) << "a request is still running";
+  EXPECT_FALSE(shut_down);
+  held.open();
+  loop.run_for(20s);
+  EXPECT_TRUE(loop.stopped()) << "something keeps the loop busy";
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(shut_down);
+  EXPECT_EQ(busy.read().body, "held");
+  EXPECT_TRUE(idle.is_closed(1s));
 }
 
 TEST_F(serving, may_end_with_its_loop) {

@@ -186,6 +186,38 @@ TEST_F(web_server, connection_close_is_kept) {
   EXPECT_TRUE(client.is_closed(10s));
 }
 
+TEST_F(web_server, an_answer_before_the_end_is_not_lost_to_bytes_that_nobody_reads) {
+  app.get("/huge", [] { return std::string(5'000'000, 'x'); });
+  serve();
+  for (const std::string path : {"/text", "/huge"}) {
+    auto client = connect();
+    client.send("GET " + path + " HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n" + std::string(100'000, 'x'));
+    EXPECT_EQ(client.read().status, 200) << path;
+    EXPECT_EQ(client.read_all(), "");
+    EXPECT_FALSE(client.was_reset()) << path;
+  }
+}
+
+TEST_F(web_server, a_client_that_goes_on_sending_after_the_end_is_cut) {
+  serve();
+  auto client = connect();
+  EXPECT_EQ(client.ask("GET /text HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n").body, "text");
+  const std::string more(100'000, 'x');
+  int sent = 0;
+  while (sent < 1000 && client.send(more)) ++sent;
+  EXPECT_LT(sent, 1000) << "100 MB were read for nothing";
+  EXPECT_TRUE(connections_become(0));
+}
+
+TEST_F(web_server, a_client_that_does_not_take_the_end_is_cut) {
+  serve();
+  auto client = connect();
+  EXPECT_EQ(client.ask("GET /text HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n\r\n").body, "text");
+  EXPECT_TRUE(client.is_closed(1s)) << "it is told at once";
+  EXPECT_EQ(server().figures().connections, 1u) << "and has time to read";
+  EXPECT_TRUE(connections_become(0));
+}
+
 TEST_F(web_server, http_1_0_closes_unless_it_asks_otherwise) {
   serve();
   auto client = connect();

@@ -237,13 +237,37 @@ TEST_F(web_socket, a_message_that_is_too_big_closes_with_1009) {
   EXPECT_TRUE(connections_become(0));
 }
 
-TEST_F(web_socket, text_that_is_not_utf8_closes_the_connection) {
+// https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+TEST_F(web_socket, text_that_is_not_utf8_closes_with_1007) {
+  serve();
+  for (const std::string bad : {"\xff\xfe", "cut \xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"}) {
+    client_type client(port());
+    ASSERT_EQ(client.open("/echo"), 101u);
+    (void)client.send(bad);
+    EXPECT_EQ(client.read(), std::nullopt) << testing::PrintToString(bad);
+    EXPECT_EQ(client.closed_with(), 1007u) << testing::PrintToString(bad);
+  }
+  EXPECT_TRUE(connections_become(0));
+}
+
+TEST_F(web_socket, a_character_may_be_cut_by_frames_and_not_by_the_message) {
   serve();
   client_type client(port());
   ASSERT_EQ(client.open("/echo"), 101u);
-  (void)client.send("\xff\xfe");
+  const auto send = [&client](bool last, std::string_view part) {
+    return client.run([&](auto done) {
+      client.socket().async_write_some(
+          last, asio::buffer(part.data(), part.size()),
+          [done](const boost::system::error_code& failure, std::size_t) { done(failure); });
+    });
+  };
+  ASSERT_FALSE(send(false, "\xe2\x82"));
+  ASSERT_FALSE(send(true, "\xac"));
+  EXPECT_EQ(client.read(), "€");
+  ASSERT_FALSE(send(false, "\xe2\x82"));
+  (void)send(true, "");
   EXPECT_EQ(client.read(), std::nullopt);
-  EXPECT_TRUE(client.closed_with() == 1007u || client.closed_with() == 1002u) << client.closed_with();
+  EXPECT_EQ(client.closed_with(), 1007u);
 }
 
 TEST_F(web_socket, a_handler_that_throws_closes_with_1011_and_tells_only_the_log) {
@@ -292,7 +316,10 @@ TEST_F(web_socket, a_plain_answer_leaves_the_connection_open) {
   app.websocket_route("/private", [](websocket) -> asio::awaitable<void> { co_return; });
   serve();
   auto client = connect();
-  EXPECT_EQ(client.get("/private").status, 426);
+  const auto refused = client.get("/private");
+  EXPECT_EQ(refused.status, 426);
+  EXPECT_EQ(refused.header("upgrade"), "websocket");
+  EXPECT_EQ(refused.header("connection"), "upgrade");
   EXPECT_EQ(client.get("/text").body, "text");
 }
 

@@ -77,6 +77,14 @@ TEST_F(web_tls, serves_https) {
   EXPECT_TRUE(connections_become(0));
 }
 
+TEST_F(web_tls, an_answer_before_the_end_is_not_lost_to_bytes_that_nobody_reads) {
+  serve(settings());
+  const auto [answer, failure] =
+      ask("GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" + std::string(100'000, 'x'));
+  EXPECT_TRUE(answer.ends_with(std::string(1'000'000, 'x'))) << answer.size();
+  EXPECT_EQ(failure, asio::error::eof) << "the end of TLS is said: " << failure.message();
+}
+
 TEST_F(web_tls, old_versions_are_refused) {
   serve(settings());
   EXPECT_TRUE(ask("GET /text HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", TLS1_2_VERSION)

@@ -154,6 +154,7 @@ bool http_client::read_more(std::chrono::milliseconds limit) {
   }
   char bytes[16384];
   const ssize_t got = ::recv(socket_, bytes, sizeof bytes, 0);
+  if (got < 0 && errno == ECONNRESET) reset_ = true;
   if (got <= 0) return false;
   input_.append(bytes, static_cast<std::size_t>(got));
   return true;

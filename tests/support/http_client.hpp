@@ -47,6 +47,8 @@ class http_client {
   std::string read_all();
   /// True when the server closes the connection within `limit`, without sending anything before.
   bool is_closed(std::chrono::milliseconds limit);
+  /// True when the end that was read was a reset, which may have taken with it what was not read yet.
+  [[nodiscard]] bool was_reset() const { return reset_; }
   /// True when nothing comes, not even the end, for that long.
   bool is_silent(std::chrono::milliseconds time);
   /// Sends no more; reading goes on.
@@ -58,6 +60,7 @@ class http_client {
   bool read_more(std::chrono::milliseconds limit);  // false at the end
 
   int socket_;
+  bool reset_ = false;
   std::chrono::milliseconds limit_;
   std::string input_;
 };

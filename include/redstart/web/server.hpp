@@ -27,9 +27,10 @@ struct server_config {
   std::size_t max_body_bytes = 1024 * 1024;
   /// Request line and headers, in bytes. More answers 431.
   std::size_t max_header_bytes = 16 * 1024;
-  /// Connections at a time; more are answered 503 and closed. And of one peer address.
+  /// Connections at a time; more are answered 503 and closed.
   std::size_t max_connections = 20'000;
-  std::size_t max_connections_per_peer = 20'000;
+  /// And of one peer address, so that no single one takes them all. Behind a proxy all clients have the proxy's.
+  std::size_t max_connections_per_peer = 1'000;
   /// Requests a second of one peer address, averaged over a second; more answer 429 with Retry-After. 0: no bound.
   double max_requests_per_second = 0;
 
@@ -82,7 +83,8 @@ class server {
   /// cannot be listened at; then the shutdown hooks have run.
   [[nodiscard]] asio::awaitable<void> start();
   /// Accepts no more, lets running requests finish, closes idle connections and WebSockets (1001), and after
-  /// `drain_timeout` everything, its handlers cancelled; then runs the shutdown hooks. Never throws.
+  /// `drain_timeout` everything, its handlers cancelled; then runs the shutdown hooks. Never throws. Once begun it
+  /// cannot be cancelled.
   [[nodiscard]] asio::awaitable<void> stop();
 
   /// Where it listens, once started: the port it was given, and `http://127.0.0.1:8080`.
@@ -94,7 +96,8 @@ class server {
   std::shared_ptr<detail::server_state> state_;
 };
 
-/// Starts a server and stops it on SIGINT or SIGTERM: all that a program's `main` needs.
+/// Starts a server and stops it on SIGINT or SIGTERM: all that a program's `main` needs. Cancelling it does what a
+/// signal does; while it starts, it throws `operation_aborted` instead.
 [[nodiscard]] asio::awaitable<void> serve(application& served, server_config settings = {});
 
 }  // namespace redstart::web

@@ -22,6 +22,7 @@ namespace redstart::web {
 enum class close_code : std::uint16_t {
   normal = 1000,
   going_away = 1001,
+  bad_payload = 1007,
   policy = 1008,
   too_big = 1009,
   internal_error = 1011,
@@ -49,15 +50,17 @@ class websocket {
   websocket() = default;
   explicit websocket(std::shared_ptr<detail::websocket_channel> channel) noexcept : channel_(std::move(channel)) {}
 
-  /// The next message of the client, whole. Empty once the connection is closed, by whoever and for whatever reason.
+  /// The next message of the client, whole. Empty once the connection is closed, by whoever and for whatever reason; a
+  /// text that is not UTF-8 is one: 1007.
   /// One caller at a time, on the handler's executor.
   [[nodiscard]] asio::awaitable<std::optional<std::string>> read() { return channel_->read(); }
   /// Reads and drops what the client sends until the connection is closed: for handlers that only send.
   [[nodiscard]] asio::awaitable<void> closed();
 
-  /// Sends a text. Never waits: what cannot be written at once is kept, up to the server's bound; a client that is too
-  /// slow for it is closed with `try_again_later`. False when the connection is closed, or was by this. May be called
-  /// from any thread. The same text may be shared by any number of sockets.
+  /// Sends a text, which must be UTF-8: clients close the connection over any other. Never waits: what cannot be
+  /// written at once is kept, up to the server's bound; a client that is too slow for it is closed with
+  /// `try_again_later`. False when the connection is closed, or was by this. May be called from any thread. The same
+  /// text may be shared by any number of sockets.
   bool send(std::shared_ptr<const std::string> text) { return channel_->send(std::move(text)); }
   bool send(std::string text) { return send(std::make_shared<const std::string>(std::move(text))); }
 

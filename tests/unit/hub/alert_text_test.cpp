@@ -89,5 +89,17 @@ TEST(unreadable_text, keeps_every_byte) {
   EXPECT_EQ(unreadable_text("cut \xc3", "why"), R"({"payload_hex":"63757420c3","problem":"why"})");
 }
 
+TEST(unreadable_text, keeps_the_beginning_of_what_is_huge) {
+  constexpr std::size_t most = 64 * 1024;
+  const std::string whole(most, 'x');
+  EXPECT_EQ(json::parse(unreadable_text(whole, "why")), (json::object{{"payload", whole}, {"problem", "why"}}));
+  const std::string huge = whole.substr(1) + "é" + whole;
+  EXPECT_EQ(json::parse(unreadable_text(huge, "why")),
+            (json::object{{"payload", whole.substr(1)}, {"payload_bytes", 2 * most + 1}, {"problem", "why"}}))
+      << "and no half of a character";
+  const std::string text = unreadable_text(std::string(1'000'000, '\xff'), "why");
+  EXPECT_LT(text.size(), 2 * most + 100);
+}
+
 }  // namespace
 }  // namespace hub

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "hub/delivery.hpp"
 
+#include "hub/cameras.hpp"
+
 #include <gtest/gtest.h>
 
 namespace hub {
@@ -61,8 +63,8 @@ TEST_F(delivering, cameras_and_alerts_of_no_object_are_one_pipeline) {
   delivery out(options, batch);
   EXPECT_FALSE(out.done());
   EXPECT_EQ(out.unfinished(), (indexes{0, 1, 3}));
-  // LPUSH and PUBLISH for each alert, RPUSH for what is unreadable, one LTRIM.
-  step(out, 2 * camera + 2 * 2 + 1 + 1);
+  // LPUSH and PUBLISH for each alert, RPUSH for what is unreadable, an LTRIM of each list.
+  step(out, 2 * camera + 2 * 2 + 1 + 2);
   EXPECT_TRUE(out.done());
   EXPECT_EQ(out.published(), 2u);
   EXPECT_EQ(out.unreadable(), 1u);
@@ -115,11 +117,11 @@ TEST_F(delivering, after_no_answer_everything_is_sent_again) {
   batch.alerts = {raised(0)};
   batch.unreadable = {{1, "{}"}};
   delivery out(options, batch);
-  EXPECT_EQ(out.next(moment(1h)).size(), camera + alert_and_trim + 1);
+  EXPECT_EQ(out.next(moment(1h)).size(), camera + alert_and_trim + 2);
   out.unanswered();
   EXPECT_EQ(out.unfinished(), (indexes{0, 1}));
   // Once more for LREM: the alert may stand in the list already.
-  step(out, camera + 1 + alert_and_trim + 1);
+  step(out, camera + 1 + alert_and_trim + 2);
   EXPECT_TRUE(out.done());
   EXPECT_EQ(out.published(), 1u);
 }
@@ -163,15 +165,54 @@ TEST_F(delivering, a_refused_publish_is_never_given_up) {
   EXPECT_TRUE(out.done());
 }
 
-TEST_F(delivering, an_unreadable_element_is_never_given_up) {
+TEST_F(delivering, an_unreadable_element_that_is_refused_is_tried_again) {
   scored_batch batch;
   batch.unreadable = {{4, "{}"}};
   delivery out(options, batch);
-  EXPECT_EQ(step(out, 1, {refusal("WRONGTYPE key")}).to_retry, "WRONGTYPE key");
+  EXPECT_EQ(step(out, 2, {refusal("OOM command")}).to_retry, "OOM command");
   EXPECT_EQ(out.unfinished(), indexes{4});
-  step(out, 1);
+  EXPECT_EQ(out.unreadable(), 0u);
+  step(out, 2);
   EXPECT_TRUE(out.done());
   EXPECT_EQ(out.unreadable(), 1u);
+  EXPECT_EQ(out.unkept(), 0u);
+}
+
+TEST_F(delivering, an_unreadable_element_is_given_up_after_its_tries_and_handed_out) {
+  options.unreadable_tries = 3;
+  scored_batch batch;
+  batch.unreadable = {{1, "first"}, {4, "second"}};
+  delivery out(options, batch);
+  const std::vector<reply> full(2, refusal("OOM command"));
+  step(out, 3, full);
+  // While a server says that it will be back, nothing counts.
+  for (int i = 0; i < 10; ++i) {
+    const auto trouble = step(out, 3, {refusal("LOADING"), refusal("LOADING")});
+    EXPECT_TRUE(trouble.unkept.empty());
+    EXPECT_EQ(trouble.to_retry, "LOADING");
+  }
+  step(out, 3, {refusal("OOM command"), number(1)});
+  EXPECT_EQ(out.unfinished(), indexes{1});
+  const delivery_trouble trouble = step(out, 2, {refusal("OOM command")});
+  EXPECT_EQ(trouble.given_up, "OOM command");
+  EXPECT_EQ(trouble.to_retry, "");
+  EXPECT_EQ(trouble.unkept, std::vector<std::string>{"first"});
+  EXPECT_TRUE(out.done());
+  EXPECT_TRUE(out.unfinished().empty());
+  EXPECT_EQ(out.unreadable(), 2u);
+  EXPECT_EQ(out.unkept(), 1u);
+}
+
+TEST_F(delivering, a_camera_without_room_is_counted_and_stops_nothing) {
+  scored_batch batch;
+  batch.cameras = {{"1", "{}"}, {"2", "{}"}, {"3", "{}"}};
+  delivery out(options, batch);
+  std::vector<reply> answers(3 * camera, number(1));
+  answers[camera] = number(no_room_for_camera);
+  answers[2 * camera] = refusal("WRONGTYPE cameras");
+  EXPECT_EQ(step(out, 3 * camera, answers).to_retry, "");
+  EXPECT_TRUE(out.done());
+  EXPECT_EQ(out.unlisted(), 1u) << "one that was refused for another reason is none";
 }
 
 TEST_F(delivering, keys_of_another_type_do_not_stop_alerts) {

@@ -27,6 +27,18 @@ TEST(json_text, plain_text_is_only_quoted) {
   EXPECT_EQ(out, R"(x"""a/b<c>")");
 }
 
+TEST(json_text, a_beginning_ends_between_characters) {
+  EXPECT_EQ(beginning("abc", 3), "abc");
+  EXPECT_EQ(beginning("abc", 2), "ab");
+  EXPECT_EQ(beginning("", 0), "");
+  const std::string_view text = "é€😀";  // of two, three and four bytes
+  for (std::size_t most = 0; most <= text.size(); ++most) {
+    const std::string_view expected = most < 2 ? "" : most < 5 ? "é" : most < 9 ? "é€" : text;
+    EXPECT_EQ(beginning(text, most), expected) << most;
+  }
+  EXPECT_EQ(beginning("\x80\x80\x80\x80\x80\x80", 5).size(), 2u) << "what is no UTF-8 is not looked through";
+}
+
 TEST(json_text, objects_have_commas_between_members) {
   std::string out;
   const std::vector<std::string_view> none;

@@ -166,6 +166,7 @@ TEST_F(application, a_websocket_that_is_not_asked_to_upgrade_answers_426) {
   const auto answer = get("/ws");
   EXPECT_EQ(answer.status, http::status::upgrade_required);
   EXPECT_EQ(header_of(answer, "Upgrade"), "websocket");
+  EXPECT_EQ(header_of(answer, "Sec-WebSocket-Version"), "13");
   EXPECT_EQ(header_of(post("/ws", ""), "Allow"), "GET");
   EXPECT_TRUE(app.is_websocket(request(http::verb::get, "/ws?x=1")));
   EXPECT_FALSE(app.is_websocket(request(http::verb::get, "/other")));

@@ -72,6 +72,18 @@ TEST(response_head, what_is_ours_to_say_is_not_said_by_handlers) {
   EXPECT_EQ(made, head(response::text("four")));
 }
 
+TEST(response_head, an_upgrade_is_named_as_one_for_this_connection_only) {
+  const response refused = response::text("").with("upgrade", "websocket");
+  EXPECT_NE(head(refused).find("Connection: upgrade\r\n"), std::string::npos) << head(refused);
+  const auto options = [&](const reply_to& to) {
+    const std::string made = head(refused, to);
+    const auto begin = made.find("Connection: ");
+    return made.substr(begin, made.find("\r\n", begin) - begin);
+  };
+  EXPECT_EQ(options({.keep = false}), "Connection: close, upgrade");
+  EXPECT_EQ(options({.keep = true, .version = 10}), "Connection: keep-alive, upgrade");
+}
+
 TEST(response_head, a_content_type_may_come_as_a_header) {
   const std::string made = head(response{.content_type = "", .body = "x"}.with("Content-Type", "image/svg+xml"));
   EXPECT_NE(made.find("Content-Type: image/svg+xml\r\n"), std::string::npos) << made;

@@ -44,6 +44,11 @@ export function applyStatus(cameras, message, serial) {
   return [...cameras.filter((camera) => camera !== known), next].sort(byId);
 }
 
+/** The hub knows this camera no more. */
+export function forgetCamera(cameras, message) {
+  return cameras.filter((camera) => camera.id !== String(message.camera_id));
+}
+
 /** An alert tells what its camera saw last, before the next list does. */
 export function applySighting(cameras, message) {
   const id = String(message.camera_id);

@@ -2,7 +2,7 @@
 // Everything the page knows, and how messages change it. Nothing here touches the network, the document or a clock.
 
 import { addAlert, mergeAlerts } from './alerts.js';
-import { applySighting, applyStatus, mergeCameras } from './cameras.js';
+import { applySighting, applyStatus, forgetCamera, mergeCameras } from './cameras.js';
 import { addStats, emptyHistory } from './history.js';
 import { openingOf, outcomeText, putNotice } from './notices.js';
 
@@ -38,6 +38,9 @@ const handlers = {
   },
   camera_status(state, message) {
     return { ...state, cameras: applyStatus(state.cameras, message, state.serial) };
+  },
+  camera_forgotten(state, message) {
+    return { ...state, cameras: forgetCamera(state.cameras, message) };
   },
   stats(state, message, { now }) {
     return { ...state, stats: message, history: addStats(state.history, message, now) };
