@@ -205,8 +205,8 @@ class commands {
     return start<std::vector<reply>>(std::move(batch.request_), detail::collect_replies{.drop = nothing}, token);
   }
 
-  /// A transaction: what its commands answered, in order. `server_error` (EXECABORT) when one of them was refused as it
-  /// was queued, and none ran; an error while running is in its reply.
+  /// A transaction: what its commands answered, in order. `server_error` with a command's own error when it was refused
+  /// as it was queued, and none ran; an error while running is in its reply.
   template <class Token = asio::deferred_t>
   auto exec(transaction all, Token&& token = Token()) const {
     detail::add_exec(all.request_);

@@ -77,8 +77,8 @@ struct config {
   /// `overloaded`.
   /// REDIS_MAX_OPERATIONS.
   std::size_t max_operations = 100'000;
-  /// Bytes that may wait to be sent on one lane; beyond it operations fail with `overloaded`, except that one
-  /// operation is always taken when nothing waits. REDIS_MAX_OUTPUT_BYTES.
+  /// Bytes that may wait to be sent on one lane, and as many that were sent and are unanswered; beyond it operations
+  /// fail with `overloaded`. One operation is taken when nothing waits, however large. REDIS_MAX_OUTPUT_BYTES.
   std::size_t max_output_bytes = 256 * 1024 * 1024;
   /// The longest single string and the most elements accepted in a reply, and how deep replies may nest; beyond it
   /// the connection is closed with `protocol_error`. REDIS_MAX_REPLY_BYTES, REDIS_MAX_REPLY_ELEMENTS,

@@ -28,18 +28,35 @@ client& client::operator=(client&& other) noexcept {
 client::~client() {
   if (!owner_) return;
   // Closing goes on without the client: what is waiting is told, and connections are closed in order.
-  const auto strand = owner_->strand();
   // Posted, so that no handler runs within this destructor.
-  asio::post(strand, [strand, core = std::move(owner_)] {
+  const auto strand = owner_->strand();
+  const auto close = [strand, core = std::move(owner_)] {
     asio::co_spawn(strand, detail::close_abandoned(core), asio::detached);
-  });
+  };
+  // There may be memory the second time: an exception cannot leave a destructor.
+  for (int tries = 2; tries > 0; --tries) {
+    try {
+      asio::post(strand, close);
+      return;
+    } catch (const std::bad_alloc&) {
+    }
+  }
 }
 
 asio::any_io_executor client::get_executor() const { return core_->home(); }
 
 namespace detail {
 
-asio::awaitable<void> close_abandoned(std::shared_ptr<client_core> core) { co_await core->disconnect(); }
+asio::awaitable<void> close_abandoned(std::shared_ptr<client_core> core) {
+  for (int tries = 2; tries > 0; --tries) {
+    try {
+      co_await core->disconnect();
+      co_return;
+    } catch (const std::bad_alloc&) {
+      // What was closed stays closed; the rest is closed by the second try.
+    }
+  }
+}
 
 asio::any_io_executor strand_of(client_core& core) { return core.strand(); }
 const asio::any_io_executor& home_executor(const client_core& core) noexcept { return core.home(); }

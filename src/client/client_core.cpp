@@ -101,7 +101,15 @@ asio::awaitable<void> client_core::connect() {
   if (failure) {
     // What is half open must be closed although whoever asked for it may have been cancelled.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    co_await close_all();
+    bool closed = false;
+    for (int tries = 2; !closed && tries > 0; --tries) {
+      try {
+        co_await close_all();
+        closed = true;
+      } catch (const std::bad_alloc&) {
+        // There may be memory the second time.
+      }
+    }
     set_phase(phase_type::closed);
     std::rethrow_exception(failure);
   }
@@ -127,7 +135,13 @@ asio::awaitable<void> client_core::disconnect() {
   }
   if (phase_ == phase_type::closed) co_return;
   set_phase(phase_type::closing);
-  co_await close_all();
+  try {
+    co_await close_all();
+  } catch (...) {
+    // Not everything is closed, for lack of memory: it may be asked for again.
+    set_phase(phase_type::connected);
+    throw;
+  }
   set_phase(phase_type::closed);
 }
 

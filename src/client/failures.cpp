@@ -27,26 +27,36 @@ std::vector<std::string> payloads_of(reply_view reply) {
 
 }  // namespace
 
-std::exception_ptr make_server_error(reply_view reply, const operation_context& context) {
-  return server_error_of(reply.text(), context);
+std::exception_ptr make_server_error(reply_view reply, const operation_context& context) noexcept {
+  try {
+    return server_error_of(reply.text(), context);
+  } catch (...) {
+    return std::current_exception();
+  }
 }
 
-std::exception_ptr make_decode_failure(std::exception_ptr thrown, reply_view reply, const operation_context& context) {
+std::exception_ptr make_decode_failure(std::exception_ptr thrown, reply_view reply,
+                                       const operation_context& context) noexcept {
   try {
-    std::rethrow_exception(std::move(thrown));
-  } catch (const mismatch& e) {
-    return std::make_exception_ptr(
-        decode_error(context.describe() + ": the answer does not fit the type: " + e.what(), payloads_of(reply)));
-  } catch (const server_refusal& e) {
-    return server_error_of(e.text, context);
+    try {
+      std::rethrow_exception(std::move(thrown));
+    } catch (const mismatch& e) {
+      return std::make_exception_ptr(
+          decode_error(context.describe() + ": the answer does not fit the type: " + e.what(), payloads_of(reply)));
+    } catch (const server_refusal& e) {
+      return server_error_of(e.text, context);
+    }
   } catch (...) {
     return std::current_exception();
   }
 }
 
 void post_rethrow(const asio::any_io_executor& on, std::exception_ptr thrown) noexcept {
-  // Without memory even for this, the program has nothing left that could be told.
-  asio::post(on, [thrown = std::move(thrown)] { std::rethrow_exception(thrown); });
+  try {
+    asio::post(on, [thrown = std::move(thrown)] { std::rethrow_exception(thrown); });
+  } catch (...) {
+    // Without memory even for this, nobody is left who could be told.
+  }
 }
 
 }  // namespace redstart::detail

@@ -65,14 +65,13 @@ leased_command::~leased_command() {
 void leased_command::start(const net::strand& on, std::shared_ptr<net::lease_pool> pool, any_command&& command,
                            std::chrono::nanoseconds patience, completion_maker& maker) {
   const auto self = std::make_shared<leased_command>(on, std::move(pool), std::move(command), patience);
-  void* where = ::operator new(maker.size, std::align_val_t{maker.alignment});
+  self->waiter_ = make_on_heap(maker, {*self, self.get(), 1});
   try {
-    self->waiter_ = maker.make(where, true, {*self, self.get(), 1});
+    asio::co_spawn(on, run(self), asio::detached);
   } catch (...) {
-    ::operator delete(where, std::align_val_t{maker.alignment});
-    throw;
+    if (!self->waiter_->try_fail(std::current_exception())) throw;
+    self->waiter_ = nullptr;
   }
-  asio::co_spawn(on, run(self), asio::detached);
 }
 
 asio::awaitable<void> leased_command::run(std::shared_ptr<leased_command> self) {
@@ -109,17 +108,24 @@ completion* leased_command::take_waiter() noexcept {
 }
 
 void leased_command::cancel(void*, std::uint64_t) noexcept {
-  bool submitted = false;
-  {
+  try {
     const std::lock_guard lock(mutex_);
-    submitted = submitted_;
+    if (!waiter_) return;
+    // The server still waits for it: the connection is closed, which ends that too. Posted first, so that what finds no
+    // memory goes on as if it had not been cancelled.
+    asio::post(strand_, [self = shared_from_this()] {
+      if (self->is_abandoned()) self->lease_.give_back();
+    });
+    if (waiter_->try_fail(std::make_exception_ptr(cancelled(description_ + ": cancelled by its caller", submitted_)))) {
+      waiter_ = nullptr;
+    }
+  } catch (const std::bad_alloc&) {
   }
-  completion* waiter = take_waiter();
-  if (!waiter) return;
-  waiter->fail(std::make_exception_ptr(cancelled(description_ + ": cancelled by its caller", submitted)),
-               completion_site::caller);
-  // The server still waits for it: the connection is closed, which ends that too.
-  asio::post(strand_, [self = shared_from_this()] { self->lease_.give_back(); });
+}
+
+bool leased_command::is_abandoned() noexcept {
+  const std::lock_guard lock(mutex_);
+  return waiter_ == nullptr;
 }
 
 }  // namespace redstart::detail

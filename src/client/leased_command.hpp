@@ -31,6 +31,7 @@ class leased_command final : public cancel_target, public std::enable_shared_fro
 
   static asio::awaitable<void> run(std::shared_ptr<leased_command> self);
   [[nodiscard]] completion* take_waiter() noexcept;
+  [[nodiscard]] bool is_abandoned() noexcept;
   [[nodiscard]] net::submit_options options() const noexcept;
 
   const net::strand strand_;

@@ -31,56 +31,62 @@ struct pop_service::node final : core::pop_waiter, operation_context {
   alignas(std::max_align_t) std::byte storage[core::operation::storage_size];
 };
 
-// The completion of a command of the service itself. Its callbacks run on the strand, never under a lane's lock.
+// The completion of a command of the service itself. Its callbacks run on the strand, never under a lane's lock. What
+// they find no memory for is a failure of the command.
 class pop_service::answer_to final : public completion {
  public:
-  answer_to(std::shared_ptr<pop_service> of, on_answer answer, on_failure failure)
-      : of_(std::move(of)), answer_(std::move(answer)), failure_(std::move(failure)) {}
+  answer_to(std::shared_ptr<pop_service> of, std::shared_ptr<callbacks> calls) noexcept
+      : of_(std::move(of)), calls_(std::move(calls)) {}
   void collect(reply_view) noexcept override {}
   void answer(reply_view reply, const operation_context&) noexcept override {
     const auto of = std::move(of_);
-    const auto call = std::move(answer_);
+    const auto calls = std::move(calls_);
     this->~answer_to();
-    call(reply);
+    try {
+      calls->answer(reply);
+    } catch (...) {
+      calls->failure(std::current_exception());
+    }
     of->pump();
   }
-  void fail(std::exception_ptr failure, completion_site site) noexcept override {
-    auto of = std::move(of_);
-    auto call = std::move(failure_);
+  void fail(std::exception_ptr failure, completion_site) noexcept override {
+    const auto of = std::move(of_);
+    const auto calls = std::move(calls_);
     this->~answer_to();
-    auto tell = [of, call = std::move(call), failure = std::move(failure)] {
-      call(failure);
-      of->pump();
-    };
-    if (site == completion_site::loop) {
-      tell();
-    } else {
-      asio::post(of->strand_, std::move(tell));
+    calls->failure(failure);
+    of->pump();
+  }
+  bool try_fail(const std::exception_ptr& failure) noexcept override {
+    try {
+      asio::post(of_->strand_, [of = of_, calls = calls_, failure] {
+        calls->failure(failure);
+        of->pump();
+      });
+    } catch (...) {
+      return false;
     }
+    this->~answer_to();
+    return true;
   }
   void discard() noexcept override { this->~answer_to(); }
 
  private:
   std::shared_ptr<pop_service> of_;
-  on_answer answer_;
-  on_failure failure_;
+  std::shared_ptr<callbacks> calls_;
 };
 
 class pop_service::answer_maker final : public completion_maker {
  public:
-  answer_maker(std::shared_ptr<pop_service> of, on_answer answer, on_failure failure)
-      : completion_maker(sizeof(answer_to), alignof(answer_to)),
-        of_(std::move(of)),
-        answer_(std::move(answer)),
-        failure_(std::move(failure)) {}
+  answer_maker(std::shared_ptr<pop_service> of, std::shared_ptr<callbacks> calls) noexcept
+      : completion_maker(sizeof(answer_to), alignof(answer_to)), of_(std::move(of)), calls_(std::move(calls)) {}
   completion* make(void* where, bool, const operation_ref&) override {
-    return ::new (where) answer_to(std::move(of_), std::move(answer_), std::move(failure_));
+    static_assert(sizeof(answer_to) <= core::operation::storage_size);
+    return ::new (where) answer_to(of_, calls_);
   }
 
  private:
   std::shared_ptr<pop_service> of_;
-  on_answer answer_;
-  on_failure failure_;
+  std::shared_ptr<callbacks> calls_;
 };
 
 namespace {
@@ -114,7 +120,7 @@ void pop_service::submit(pop_request&& pop, std::chrono::nanoseconds patience, c
     submit_at_once(std::move(pop), patience, maker);
     return;
   }
-  auto waiter = std::make_unique<node>(*this);
+  const auto waiter = std::make_shared<node>(*this);
   waiter->id = ++last_id_;
   waiter->queue_name = std::move(pop.queue);
   waiter->batch = pop.batch;
@@ -123,12 +129,13 @@ void pop_service::submit(pop_request&& pop, std::chrono::nanoseconds patience, c
   const auto now = core::time_point::clock::now();
   const bool ends = pop.timeout < core::time_point::max() - now;
   waiter->deadline = ends ? now + pop.timeout : core::time_point::max();
-  const bool fits = maker.size <= sizeof waiter->storage && maker.alignment <= alignof(std::max_align_t);
-  void* where =
-      fits ? static_cast<void*>(waiter->storage) : ::operator new(maker.size, std::align_val_t{maker.alignment});
-  waiter->waiter = maker.make(where, !fits, {*this, waiter.get(), waiter->id});
-  asio::post(strand_,
-             [self = shared_from_this(), waiter = std::move(waiter)]() mutable { self->add(std::move(waiter)); });
+  waiter->waiter = make_within(waiter->storage, maker, {*this, waiter.get(), waiter->id});
+  try {
+    asio::post(strand_, [self = shared_from_this(), waiter] { self->add(waiter); });
+  } catch (...) {
+    if (!waiter->waiter->try_fail(std::current_exception())) throw;
+    waiter->waiter = nullptr;
+  }
 }
 
 void pop_service::submit_at_once(pop_request&& pop, std::chrono::nanoseconds patience, completion_maker& maker) {
@@ -140,58 +147,83 @@ void pop_service::submit_at_once(pop_request&& pop, std::chrono::nanoseconds pat
   }
 }
 
-void pop_service::add(std::unique_ptr<node> waiter) {
-  if (!open_) {
-    const std::string what = waiter->describe();
-    std::exchange(waiter->waiter, nullptr)
-        ->fail(std::make_exception_ptr(not_connected(what + ": not connected, call connect first")),
-               completion_site::loop);
+void pop_service::add(const std::shared_ptr<node>& waiter) noexcept {
+  try {
+    enter(waiter);
+  } catch (...) {
+    std::exchange(waiter->waiter, nullptr)->fail(std::current_exception(), completion_site::loop);
     return;
   }
-  if (nodes_.size() >= options_->line.max_operations) {
-    const std::string what = waiter->describe();
-    std::exchange(waiter->waiter, nullptr)
-        ->fail(std::make_exception_ptr(overloaded(what + ": " + std::to_string(nodes_.size()) +
-                                                  " pops are waiting, no more are taken; raise max_operations")),
-               completion_site::loop);
-    return;
-  }
-  if (!std::exchange(keeping_, true)) {
-    asio::co_spawn(strand_, keep_waiting_connection(shared_from_this()), asio::detached);
-  }
-  node& added = *waiter;
-  nodes_.emplace(added.id, std::move(waiter));
-  broker_.add(added, added.queue_name);
   pump();
 }
 
-void pop_service::cancel(void*, std::uint64_t id) noexcept {
-  asio::post(strand_, [self = shared_from_this(), id] { self->remove(id); });
+// Throws what refuses it; then it is not in.
+void pop_service::enter(const std::shared_ptr<node>& waiter) {
+  if (!open_) throw not_connected(waiter->describe() + ": not connected, call connect first");
+  if (nodes_.size() >= options_->line.max_operations) {
+    throw overloaded(waiter->describe() + ": " + std::to_string(nodes_.size()) +
+                     " pops are waiting, no more are taken; raise max_operations");
+  }
+  if (!std::exchange(keeping_, true)) {
+    try {
+      asio::co_spawn(strand_, keep_waiting_connection(shared_from_this()), asio::detached);
+    } catch (...) {
+      keeping_ = false;
+      throw;
+    }
+  }
+  const auto entered = nodes_.emplace(waiter->id, waiter).first;
+  try {
+    broker_.add(*waiter, waiter->queue_name);
+  } catch (...) {
+    nodes_.erase(entered);
+    throw;
+  }
 }
 
-void pop_service::remove(std::uint64_t id) {
+void pop_service::cancel(void*, std::uint64_t id) noexcept {
+  try {
+    asio::post(strand_, [self = shared_from_this(), id] { self->remove(id); });
+  } catch (const std::bad_alloc&) {
+    // It goes on waiting, as if it had not been cancelled.
+  }
+}
+
+void pop_service::remove(std::uint64_t id) noexcept {
   const auto found = nodes_.find(id);
   if (found == nodes_.end()) return;
   broker_.remove(*found->second);
   const auto removed = std::move(found->second);
   nodes_.erase(found);
-  std::exchange(removed->waiter, nullptr)
-      ->fail(std::make_exception_ptr(cancelled(removed->describe() + ": cancelled by its caller; nothing was taken")),
-             completion_site::loop);
+  std::exception_ptr failure;
+  try {
+    failure = std::make_exception_ptr(cancelled(removed->describe() + ": cancelled by its caller; nothing was taken"));
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  std::exchange(removed->waiter, nullptr)->fail(failure, completion_site::loop);
   pump();
 }
 
 // --- What the broker wants
 // --------------------------------------------------------------------------------------------------
 
-void pop_service::pump() {
+void pop_service::pump() noexcept {
   // A completion that is told here may submit again, which comes back to this function.
   if (std::exchange(pumping_, true)) return;
   const auto now = core::time_point::clock::now();
-  for (;;) {
-    const core::pop_action action = broker_.next(now);
-    if (action.type == core::pop_action_type::nothing) break;
-    perform(action);
+  try {
+    for (;;) {
+      const core::pop_action action = broker_.next(now);
+      if (action.type == core::pop_action_type::nothing) break;
+      try {
+        perform(action);
+      } catch (...) {
+        give_up(action);
+      }
+    }
+  } catch (const std::bad_alloc&) {
+    // The broker had no memory for the names of a BLPOP: the next event asks it again.
   }
   pumping_ = false;
   arm_timer();
@@ -212,12 +244,36 @@ void pop_service::perform(const core::pop_action& action) {
     case core::pop_action_type::deliver:
       return deliver(static_cast<node&>(*action.waiter), action.elements);
     case core::pop_action_type::give_back:
-      return give_back(std::string(action.queue), {std::make_move_iterator(action.elements.begin()),
-                                                   std::make_move_iterator(action.elements.end())});
+      return give_back(action.queue, {std::make_move_iterator(action.elements.begin()),
+                                      std::make_move_iterator(action.elements.end())});
     case core::pop_action_type::timed_out:
     case core::pop_action_type::refused:
     case core::pop_action_type::closed:
       return end(*action.waiter, action);
+  }
+}
+
+// There was no memory for it: the broker hears of a failure, and tries again in its own time.
+void pop_service::give_up(const core::pop_action& action) noexcept {
+  const auto now = core::time_point::clock::now();
+  switch (action.type) {
+    case core::pop_action_type::probe:
+      return broker_.probe_failed(action.queue);
+    case core::pop_action_type::drain:
+      return broker_.drain_failed(action.queue);
+    case core::pop_action_type::block:
+      block_due_ = core::time_point::max();
+      return broker_.block_refused(now);
+    case core::pop_action_type::unblock:
+      return broker_.unblocked(false, now);
+    case core::pop_action_type::give_back:
+      return log_lost(action.elements.size(), action.queue);
+    case core::pop_action_type::deliver:
+    case core::pop_action_type::nothing:
+    case core::pop_action_type::timed_out:
+    case core::pop_action_type::refused:
+    case core::pop_action_type::closed:
+      break;  // these tell somebody, who hears of it instead
   }
 }
 
@@ -249,7 +305,7 @@ void pop_service::drain(const core::pop_action& action) {
         }
       },
       // With its connection, which the broker is told of.
-      [](const std::exception_ptr&) {});
+      [this](const std::exception_ptr&) { waiting_->abandon_connection("out of memory"); });
 }
 
 void pop_service::block(const core::pop_action& action) {
@@ -273,7 +329,10 @@ void pop_service::block(const core::pop_action& action) {
         broker_.popped(reply[0].text(), std::string(reply[1].text()));
       },
       // With its connection, which the broker is told of.
-      [this](const std::exception_ptr&) { block_due_ = core::time_point::max(); });
+      [this](const std::exception_ptr&) {
+        block_due_ = core::time_point::max();
+        waiting_->abandon_connection("out of memory");
+      });
 }
 
 // Late even for a blocking command: nothing comes over this connection any more.
@@ -306,54 +365,63 @@ void pop_service::deliver(node& waiter, std::span<std::string> elements) {
     std::exchange(taken->waiter, nullptr)->answer({&bulk, elements.front().data()}, *taken);
     return;
   }
-  std::vector<reply_node> nodes(1 + elements.size());
+  std::vector<reply_node> nodes;
   std::string bytes;
-  nodes[0].kind = reply_kind::array;
-  nodes[0].extent = static_cast<std::uint32_t>(nodes.size());
-  nodes[0].size = elements.size();
-  for (std::size_t i = 0; i < elements.size(); ++i) {
-    nodes[i + 1].kind = reply_kind::bulk_string;
-    nodes[i + 1].offset = bytes.size();
-    nodes[i + 1].size = elements[i].size();
-    bytes += elements[i];
+  try {
+    nodes.resize(1 + elements.size());
+    nodes[0].kind = reply_kind::array;
+    nodes[0].extent = static_cast<std::uint32_t>(nodes.size());
+    nodes[0].size = elements.size();
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      nodes[i + 1].kind = reply_kind::bulk_string;
+      nodes[i + 1].offset = bytes.size();
+      nodes[i + 1].size = elements[i].size();
+      bytes += elements[i];
+    }
+  } catch (const std::bad_alloc&) {
+    std::exchange(taken->waiter, nullptr)->fail(std::current_exception(), completion_site::loop);
+    try {
+      give_back(taken->queue_name,
+                {std::make_move_iterator(elements.begin()), std::make_move_iterator(elements.end())});
+    } catch (const std::bad_alloc&) {
+      log_lost(elements.size(), taken->queue_name);
+    }
+    return;
   }
   std::exchange(taken->waiter, nullptr)->answer({nodes.data(), bytes.data()}, *taken);
 }
 
 void pop_service::end(core::pop_waiter& waiter, const core::pop_action& action) {
-  const std::string refusal(action.error);
   const auto taken = take(waiter);
   completion& told = *std::exchange(taken->waiter, nullptr);
-  reply_node answer;
-  switch (action.type) {
-    case core::pop_action_type::timed_out:
-      if (core::pop_broker::asked(*taken)) {
-        told.answer({&answer, nullptr}, *taken);
-      } else {
-        told.fail(describe_silence(*taken), completion_site::loop);
-      }
-      break;
-    case core::pop_action_type::refused:
-      answer.kind = reply_kind::error;
-      answer.size = refusal.size();
-      told.answer({&answer, refusal.data()}, *taken);
-      break;
-    default:
-      told.fail(std::make_exception_ptr(cancelled(taken->describe() + ": the client was disconnected")),
-                completion_site::loop);
+  try {
+    const std::string refusal(action.error);
+    reply_node answer;
+    switch (action.type) {
+      case core::pop_action_type::timed_out:
+        if (!core::pop_broker::asked(*taken)) throw describe_silence(*taken);
+        return told.answer({&answer, nullptr}, *taken);
+      case core::pop_action_type::refused:
+        answer.kind = reply_kind::error;
+        answer.size = refusal.size();
+        return told.answer({&answer, refusal.data()}, *taken);
+      default:
+        throw cancelled(taken->describe() + ": the client was disconnected");
+    }
+  } catch (...) {
+    told.fail(std::current_exception(), completion_site::loop);
   }
 }
 
-std::exception_ptr pop_service::describe_silence(const node& waiter) {
+connection_error pop_service::describe_silence(const node& waiter) {
   const std::string time =
       std::to_string(std::chrono::ceil<std::chrono::milliseconds>(waiter.patience).count()) + " ms";
   std::string why = lane_->figures().last_error;
   if (why.empty()) why = trouble_.empty() ? "the server gave no answer" : trouble_;
-  return std::make_exception_ptr(
-      connection_error(waiter.describe() + ": Redis could not be asked within " + time + ": " + why));
+  return connection_error(waiter.describe() + ": Redis could not be asked within " + time + ": " + why);
 }
 
-std::unique_ptr<pop_service::node> pop_service::take(core::pop_waiter& waiter) {
+std::shared_ptr<pop_service::node> pop_service::take(core::pop_waiter& waiter) noexcept {
   const auto found = nodes_.find(static_cast<node&>(waiter).id);
   auto taken = std::move(found->second);
   nodes_.erase(found);
@@ -365,58 +433,91 @@ std::unique_ptr<pop_service::node> pop_service::take(core::pop_waiter& waiter) {
 
 void pop_service::send(net::lane& over, request&& command, const net::submit_options& options, on_answer answer,
                        on_failure failure) {
-  answer_maker maker(shared_from_this(), std::move(answer), std::move(failure));
+  const auto calls = std::make_shared<callbacks>(callbacks{std::move(answer), std::move(failure)});
+  answer_maker maker(shared_from_this(), calls);
   net::submit_options internal = options;
   internal.internal = true;
   over.submit(std::move(command), internal, maker);
 }
 
-void pop_service::take_orphan(const request& command, reply_view reply) {
-  auto elements = elements_of(reply);
-  if (!elements.empty()) give_back(std::string(command.first_argument()), std::move(elements));
+void pop_service::take_orphan(const request& command, reply_view reply) noexcept {
+  try {
+    auto elements = elements_of(reply);
+    if (!elements.empty()) give_back(command.first_argument(), std::move(elements));
+  } catch (const std::bad_alloc&) {
+    log_lost(std::max<std::size_t>(reply.size(), 1), command.first_argument());
+  }
 }
 
-void pop_service::give_back(std::string queue, std::vector<std::string> elements) {
-  ++giving_back_;
+// Throws when there is no memory for it: then the elements are gone.
+void pop_service::give_back(std::string_view queue, std::vector<std::string> elements) {
   std::vector<std::string_view> args{"LPUSH", queue};
   args.insert(args.end(), elements.rbegin(), elements.rend());
   request command(false, std::span<const std::string_view>(args));
-  auto strays = std::make_shared<stray_elements>(stray_elements{std::move(queue), std::move(elements)});
-  send(
-      *lane_, std::move(command), {.timeout = std::chrono::nanoseconds::max()},
-      [this, strays](reply_view reply) {
-        // Refused, as by a full disk or memory: that may pass.
-        if (reply.is_error()) return give_back_later(strays, std::string(reply.text()));
-        --giving_back_;
-      },
-      [this, strays](const std::exception_ptr& failure) {
-        std::string why = "the client was closed";
-        try {
-          std::rethrow_exception(failure);
-        } catch (const std::exception& e) {
-          why = e.what();
-        }
-        give_back_later(strays, why);
-      });
+  auto strays = std::make_shared<stray_elements>(stray_elements{std::string(queue), std::move(elements)});
+  ++giving_back_;
+  try {
+    send(
+        *lane_, std::move(command), {.timeout = std::chrono::nanoseconds::max()},
+        [this, strays](reply_view reply) {
+          // Refused, as by a full disk or memory: that may pass.
+          if (reply.is_error()) return give_back_later(strays, reply.text());
+          --giving_back_;
+        },
+        [this, strays](const std::exception_ptr& failure) {
+          try {
+            std::rethrow_exception(failure);
+          } catch (const std::exception& e) {
+            return give_back_later(strays, e.what());
+          }
+          give_back_later(strays, "the client was closed");
+        });
+  } catch (...) {
+    give_back_later(strays, "out of memory");
+  }
 }
 
-void pop_service::give_back_later(const std::shared_ptr<stray_elements>& strays, const std::string& why) {
+void pop_service::give_back_later(const std::shared_ptr<stray_elements>& strays, std::string_view why) noexcept {
   const bool again = open_;
-  if (options_->log) {
-    options_->log(again ? log_level::warning : log_level::error,
-                  std::to_string(strays->elements.size()) + " elements were not given back to " + strays->queue + ": " +
-                      why + (again ? "; trying again" : ""));
+  try {
+    if (options_->log) {
+      options_->log(again ? log_level::warning : log_level::error,
+                    std::to_string(strays->elements.size()) + " elements were not given back to " + strays->queue +
+                        ": " + std::string(why) + (again ? "; trying again" : ""));
+    }
+  } catch (...) {
+    // A line less.
   }
   if (!again) {
     --giving_back_;
     return;
   }
-  const auto timer = std::make_shared<asio::steady_timer>(strand_, options_->line.backoff_max);
-  timer->async_wait([self = shared_from_this(), timer, strays](net::error_code) {
-    --self->giving_back_;
-    self->give_back(std::move(strays->queue), std::move(strays->elements));
-    self->pump();
-  });
+  try {
+    const auto timer = std::make_shared<asio::steady_timer>(strand_, options_->line.backoff_max);
+    timer->async_wait([self = shared_from_this(), timer, strays](net::error_code) {
+      --self->giving_back_;
+      try {
+        self->give_back(strays->queue, strays->elements);
+      } catch (const std::bad_alloc&) {
+        ++self->giving_back_;
+        return self->give_back_later(strays, "out of memory");
+      }
+      self->pump();
+    });
+  } catch (...) {
+    --giving_back_;
+    log_lost(strays->elements.size(), strays->queue);
+  }
+}
+
+void pop_service::log_lost(std::size_t count, std::string_view queue) const noexcept {
+  if (!options_->log) return;
+  try {
+    options_->log(log_level::error, std::to_string(count) + " elements of " + std::string(queue) +
+                                        " are lost: there was no memory to give them back");
+  } catch (...) {
+    // Not even for that.
+  }
 }
 
 asio::awaitable<void> pop_service::keep_waiting_connection(std::shared_ptr<pop_service> self) {
@@ -430,45 +531,64 @@ asio::awaitable<void> pop_service::keep_waiting_connection(std::shared_ptr<pop_s
       if (of) const auto discarded = std::move(of->nodes_);
     }
   } guard{self.get()};
-  while (self->open_) {
+  bool connected = false;
+  for (int starved = 0; self->open_ && starved < 3;) {
     try {
-      co_await self->waiting_->open(1);
-      pause.reset();
-      self->trouble_.clear();
-      self->broker_.connected();
-      self->pump();
+      if (!connected) {
+        co_await self->waiting_->open(1);
+        connected = true;
+        pause.reset();
+        self->trouble_.clear();
+        self->broker_.connected();
+        self->pump();
+      }
       co_await self->waiting_->closed();
+      connected = false;
       self->broker_.disconnected();
       self->pump();
     } catch (const std::exception& e) {
-      self->trouble_ = e.what();
+      try {
+        self->trouble_ = e.what();
+      } catch (const std::bad_alloc&) {
+        self->trouble_ = "out of memory";
+      }
     }
     if (!self->open_) break;
-    timer.expires_after(pause.next());
-    net::error_code interrupted;
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
+    try {
+      timer.expires_after(pause.next());
+      net::error_code interrupted;
+      co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
+      starved = 0;
+    } catch (const std::bad_alloc&) {
+      // Without memory even for a pause it must not go round for ever: the next waiting pop starts it again.
+      ++starved;
+    }
   }
   guard.of = nullptr;
   self->keeping_ = false;
   self->changed_.notify_all();
 }
 
-void pop_service::arm_timer() {
+void pop_service::arm_timer() noexcept {
   const auto due = std::min(broker_.next_due().value_or(core::time_point::max()), block_due_);
   if (due == timer_due_) return;
-  timer_due_ = due;
-  if (due == core::time_point::max()) {
+  try {
+    timer_due_ = core::time_point::max();
     timer_.cancel();
-    return;
+    if (due == core::time_point::max()) return;
+    timer_.expires_at(due);
+    timer_.async_wait([weak = weak_from_this()](net::error_code ec) {
+      const auto self = weak.lock();
+      if (ec || !self) return;
+      self->timer_due_ = core::time_point::max();
+      self->check_block(core::time_point::clock::now());
+      self->pump();
+    });
+    timer_due_ = due;
+  } catch (...) {
+    // Without a timer nobody would look at deadlines any more. The end of the connection is an event that needs none.
+    waiting_->abandon_connection("out of memory");
   }
-  timer_.expires_at(due);
-  timer_.async_wait([weak = weak_from_this()](net::error_code ec) {
-    const auto self = weak.lock();
-    if (ec || !self) return;
-    self->timer_due_ = core::time_point::max();
-    self->check_block(core::time_point::clock::now());
-    self->pump();
-  });
 }
 
 // --- Opening and closing
@@ -477,7 +597,9 @@ void pop_service::arm_timer() {
 void pop_service::open() {
   open_ = true;
   broker_.open();
-  lane_->on_orphan([this](const request& command, reply_view reply) { take_orphan(command, reply); });
+  lane_->on_orphan([weak = weak_from_this()](const request& command, reply_view reply) {
+    if (const auto self = weak.lock()) self->take_orphan(command, reply);
+  });
 }
 
 void pop_service::close() {

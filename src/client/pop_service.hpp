@@ -5,6 +5,7 @@
 #include "core/pop_broker.hpp"
 #include "net/lane.hpp"
 #include "redstart/detail/client_access.hpp"
+#include "redstart/error.hpp"
 
 #include <boost/asio/steady_timer.hpp>
 
@@ -51,13 +52,19 @@ class pop_service final : public cancel_target, public std::enable_shared_from_t
   class answer_maker;
   using on_answer = std::function<void(reply_view)>;
   using on_failure = std::function<void(std::exception_ptr)>;
+  struct callbacks {
+    on_answer answer;
+    on_failure failure;
+  };
 
   void submit_at_once(pop_request&& pop, std::chrono::nanoseconds patience, completion_maker& maker);
-  void add(std::unique_ptr<node> waiter);
-  void remove(std::uint64_t id);
+  void add(const std::shared_ptr<node>& waiter) noexcept;
+  void enter(const std::shared_ptr<node>& waiter);
+  void remove(std::uint64_t id) noexcept;
 
-  void pump();
+  void pump() noexcept;
   void perform(const core::pop_action& action);
+  void give_up(const core::pop_action& action) noexcept;
   void probe(const core::pop_action& action);
   void drain(const core::pop_action& action);
   void block(const core::pop_action& action);
@@ -65,16 +72,17 @@ class pop_service final : public cancel_target, public std::enable_shared_from_t
   void unblock();
   void deliver(node& waiter, std::span<std::string> elements);
   void end(core::pop_waiter& waiter, const core::pop_action& action);
-  std::unique_ptr<node> take(core::pop_waiter& waiter);
-  std::exception_ptr describe_silence(const node& waiter);
+  std::shared_ptr<node> take(core::pop_waiter& waiter) noexcept;
+  connection_error describe_silence(const node& waiter);
 
   void send(net::lane& over, request&& command, const net::submit_options& options, on_answer answer,
             on_failure failure);
-  void take_orphan(const request& command, reply_view reply);
-  void give_back(std::string queue, std::vector<std::string> elements);
-  void give_back_later(const std::shared_ptr<stray_elements>& strays, const std::string& why);
+  void take_orphan(const request& command, reply_view reply) noexcept;
+  void give_back(std::string_view queue, std::vector<std::string> elements);
+  void give_back_later(const std::shared_ptr<stray_elements>& strays, std::string_view why) noexcept;
+  void log_lost(std::size_t count, std::string_view queue) const noexcept;
   static asio::awaitable<void> keep_waiting_connection(std::shared_ptr<pop_service> self);
-  void arm_timer();
+  void arm_timer() noexcept;
   [[nodiscard]] bool in_flight() const;
 
   const net::strand strand_;
@@ -82,7 +90,7 @@ class pop_service final : public cancel_target, public std::enable_shared_from_t
   const std::shared_ptr<net::lane> lane_;
   const std::shared_ptr<net::lane> waiting_;  // the waiting connection
   core::pop_broker broker_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<node>> nodes_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<node>> nodes_;
   std::atomic<std::uint64_t> last_id_{0};
   asio::steady_timer timer_;
   core::time_point timer_due_ = core::time_point::max();

@@ -282,16 +282,11 @@ void pubsub_service::service() {
 }
 
 void pubsub_service::flush() {
-  while (!write_blocked_ && broken_.empty() && !line_.output().empty()) {
-    net::error_code ec;
+  while (!write_blocked_ && connection_->can_write() && !line_.output().empty()) {
     const std::size_t size = line_.output().size();
-    const std::size_t taken = connection_->io().try_write(line_.output(), ec);
+    const std::size_t taken = connection_->try_write(line_.output());
     line_.wrote(taken);
-    if (ec) {
-      break_connection("writing failed: " + ec.message());
-    } else if (taken < size) {
-      wait_until_writable();
-    }
+    if (taken < size && connection_->can_write()) wait_until_writable();
   }
 }
 
@@ -299,8 +294,7 @@ void pubsub_service::wait_until_writable() {
   write_blocked_ = true;
   const auto wait = [](std::shared_ptr<pubsub_service> self,
                        std::shared_ptr<net::connection> blocked) -> asio::awaitable<void> {
-    net::error_code ec;
-    co_await blocked->io().wait_writable(ec);
+    co_await blocked->wait_writable();
     if (self->connection_ != blocked) co_return;
     self->write_blocked_ = false;
     self->service();

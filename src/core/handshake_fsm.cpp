@@ -93,7 +93,8 @@ handshake_action handshake_fsm::on_refusal(step refused, std::string_view text) 
   const bool needed = refused == step::hello || refused == step::auth || refused == step::select;
   const bool wants_password = refused == step::ping && code == "NOAUTH";
   if (!needed && !wants_password && code != "LOADING") return just(kind_type::wait);
-  return fail(refused, hopeless_login(text) ? handshake_failure::hopeless : handshake_failure::retry, text);
+  return fail(refused, hopeless_login(text) ? handshake_failure::hopeless : handshake_failure::retry,
+              without_password(text));
 }
 
 bool handshake_fsm::accept(step answered, reply_view reply) {
@@ -136,7 +137,7 @@ handshake_action handshake_fsm::fail(step refused, handshake_failure failure, st
   handshake_action action = just(kind_type::fail);
   action.failure = failure;
   action.command = names[static_cast<std::size_t>(refused)];
-  action.text = without_password(text);
+  action.text = text;
   return action;
 }
 

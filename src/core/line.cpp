@@ -29,9 +29,13 @@ line::admission line::push(operation& op) {
   return admission::accepted;
 }
 
+// What was sent is kept until its answer comes, and so has a bound of its own: a server that reads and does not answer
+// would otherwise have us keep whatever the network carries.
 bool line::has_room(std::size_t size) const noexcept {
   const std::size_t pending = waiting_bytes_ + unsent_bytes();
-  return pending == 0 || pending + size <= config_.max_output_bytes;
+  if (pending != 0 && pending + size > config_.max_output_bytes) return false;
+  const operation* first = in_line_.front();
+  return !first || first->begin >= sent_ || sent_ - first->begin < config_.max_output_bytes;
 }
 
 void line::stage(operation& op) {
@@ -130,11 +134,10 @@ void line::end(operation& op, operation_end why, ended_list& ended) {
   ended.push_back(op);
 }
 
-void line::opened() {
+void line::opened() noexcept {
   assert(!open_ && in_line_.empty() && output_.empty());
   sent_ = staged_ = 0;
   open_ = true;
-  stage_waiting();
 }
 
 void line::lost(bool for_good, operation_end why, ended_list& ended) {

@@ -59,10 +59,18 @@ class line {
   /// more, or yet: a completion that is collecting is told by `collected`). `op.state` is idle afterwards when the
   /// operation left the line and must go back to the pool.
   detail::completion* detach(operation& op, operation_end why);
+  /// `detach` would return the waiter now.
+  [[nodiscard]] bool is_detachable(const operation& op) const noexcept {
+    return op.state != operation_state::idle && op.end == operation_end::none && op.waiter && !op.collecting;
+  }
+  /// What `detach` would leave in `op.was_sent`.
+  [[nodiscard]] bool has_begun(const operation& op) const noexcept {
+    return op.was_sent || (op.state == operation_state::staged && op.begin < sent_);
+  }
 
   // --- From the driver ----------------------------------------------------------------------------------------------
-  /// The connection can be written to; stages what waits.
-  void opened();
+  /// The connection can be written to.
+  void opened() noexcept;
   /// The connection is gone. Unsent operations wait for the next one, in their order, and so do sent ones that may be
   /// repeated; others are ended. With `for_good` all are ended. Not while a completion is collecting.
   void lost(bool for_good, operation_end why, ended_list& ended);
@@ -70,7 +78,8 @@ class line {
   /// Ends the operations of callers, as `detach` would; those of the library itself stay.
   void turn_away(operation_end why, ended_list& ended);
 
-  /// Bytes to write now; empty when there is nothing, or the connection is not open.
+  /// Stages what waits. Bytes to write now; empty when there is nothing, or the connection is not open. On `bad_alloc`
+  /// everything is as before, or a part of what waited is staged.
   std::string_view output();
   /// The first `count` bytes of `output()` were handed to the socket.
   void wrote(std::size_t count) noexcept;

@@ -220,6 +220,10 @@ void watcher::collect() noexcept {
 
 void watcher::stop() noexcept {
   hold_.reset();
+  if (::getpid() != owner_) {
+    output_pipe_.reset();
+    return;
+  }
   if (!wait_for_end(stop_limit_ + shell_limit)) {
     // The shell leads its own process group, in which the server is.
     ::kill(-shell_pid_, SIGKILL);

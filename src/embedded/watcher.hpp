@@ -11,6 +11,7 @@
 #include "embedded/posix.hpp"
 
 #include <sys/types.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <string>
@@ -49,7 +50,8 @@ class watcher {
   /// The end of what the server printed; filled once `wait_for_end` has returned true.
   [[nodiscard]] const std::string& last_words() const noexcept { return output_; }
 
-  /// Ends the server with SIGTERM, so that it can save, then with SIGKILL after the `stop_limit`, and waits.
+  /// Ends the server with SIGTERM, so that it can save, then with SIGKILL after the `stop_limit`, and waits. In a child
+  /// that was forked off, it only lets go: the server is its parent's.
   void stop() noexcept;
 
  private:
@@ -63,6 +65,7 @@ class watcher {
   std::string output_;
   std::string folder_;
   std::chrono::milliseconds stop_limit_;
+  const pid_t owner_ = ::getpid();
   pid_t shell_pid_ = -1;
   pid_t server_pid_ = -1;
 };

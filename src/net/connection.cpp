@@ -66,27 +66,34 @@ asio::awaitable<void> connection::log_in(const core::handshake_config& login) {
     while (next == replies_.size()) {
       replies_.clear();
       next = 0;
-      const std::string write_failure = std::exchange(failure_, {});
       const bool alive = co_await read();
-      if (!alive && replies_.empty()) {
-        throw connection_error("the handshake failed: " + (write_failure.empty() ? failure_ : write_failure));
-      }
+      if (!alive && replies_.empty()) throw connection_error("the handshake failed: " + failure_);
     }
     action = handshake.on_reply(replies_[next++]);
   }
 }
 
 asio::awaitable<void> connection::write_all(std::string_view bytes) {
-  while (!bytes.empty()) {
-    error_code ec;
-    bytes.remove_prefix(io_->try_write(bytes, ec));
-    if (!ec && !bytes.empty()) co_await io_->wait_writable(ec);
-    // Whoever closes on us may have said why: what was received is read all the same.
-    if (ec) {
-      failure_ = "cannot write: " + ec.message();
-      co_return;
-    }
+  while (can_write()) {
+    bytes.remove_prefix(try_write(bytes));
+    if (bytes.empty()) co_return;
+    co_await wait_writable();
   }
+}
+
+std::size_t connection::try_write(std::string_view bytes) {
+  error_code ec;
+  const std::size_t taken = can_write() ? io_->try_write(bytes, ec) : 0;
+  if (ec) {
+    write_failure_ = "writing failed: " + ec.message();
+    io_->shut_down();
+  }
+  return taken;
+}
+
+asio::awaitable<void> connection::wait_writable() {
+  error_code ignored;  // `try_write` finds it again
+  co_await io_->wait_writable(ignored);
 }
 
 asio::awaitable<bool> connection::read() {
@@ -94,7 +101,9 @@ asio::awaitable<bool> connection::read() {
   error_code ec;
   const asio::mutable_buffer into(room.data(), room.size());
   const std::size_t count = co_await io_->read_some(into, ec);
-  if (ec == asio::error::eof) {
+  if (ec && !can_write()) {
+    failure_ = write_failure_;
+  } else if (ec == asio::error::eof) {
     failure_ = "the server closed the connection";
   } else if (ec) {
     failure_ = "reading failed: " + ec.message();

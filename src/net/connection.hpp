@@ -40,8 +40,14 @@ class connection {
   /// The failure is the peer's breach of the protocol.
   [[nodiscard]] bool broke_protocol() const noexcept { return broke_protocol_; }
 
+  /// Hands over as many bytes as the socket takes without waiting, and says how many. When writing fails nothing is
+  /// taken any more, and `read` goes on to the end of what has arrived: a peer that hung up may have answered before.
+  std::size_t try_write(std::string_view bytes);
+  [[nodiscard]] bool can_write() const noexcept { return write_failure_.empty(); }
+  /// Completes when `try_write` can take bytes again, or knows that it cannot.
+  asio::awaitable<void> wait_writable();
+
   core::reply_batch& replies() noexcept { return replies_; }
-  stream& io() noexcept { return *io_; }
   [[nodiscard]] const core::handshake_result& session() const noexcept { return session_; }
   void close() noexcept { io_->close(); }
 
@@ -53,6 +59,7 @@ class connection {
   core::reply_batch replies_;
   core::handshake_result session_;
   std::string failure_;
+  std::string write_failure_;
   bool broke_protocol_ = false;
 };
 

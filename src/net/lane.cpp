@@ -14,6 +14,24 @@
 
 namespace redstart::net {
 
+namespace {
+
+constexpr std::string_view no_memory = "out of memory";
+// How soon work that found no memory is tried again, and how often a connection is asked for without any in between.
+constexpr std::chrono::milliseconds starved_pause{10};
+constexpr int starved_tries = 3;
+
+// Short enough to need no memory itself.
+void set_text(std::string& text, std::string_view to) noexcept {
+  try {
+    text.assign(to);
+  } catch (...) {
+    text.assign(no_memory);
+  }
+}
+
+}  // namespace
+
 // What an error says of an operation.
 class lane::context final : public detail::operation_context {
  public:
@@ -39,6 +57,16 @@ lane::lane(strand on, std::shared_ptr<const shared_options> options, after_loss 
       liveness_(options_->health_check_interval, options_->liveness_timeout, core::time_point::clock::now()),
       timer_(strand_),
       pause_(strand_) {}
+
+template <class MakeText>
+void lane::log(log_level level, MakeText make_text) const noexcept {
+  if (!options_->log) return;
+  try {
+    options_->log(level, make_text());
+  } catch (...) {
+    // A line less, of a sink that throws or of a program that is out of memory, must not stop the driver.
+  }
+}
 
 lane::~lane() { discard_all(); }
 
@@ -101,6 +129,8 @@ asio::awaitable<void> lane::connect(persistence allowed) {
       give_up = give_up || allowed.give_up_when_refused;
     } catch (const error& e) {
       failure = e.what();
+    } catch (const std::bad_alloc&) {
+      failure = no_memory;
     } catch (const boost::system::system_error& e) {
       if (e.code() != asio::error::operation_aborted) throw;
       throw cancelled("connecting to " + where + " was cancelled");
@@ -120,7 +150,8 @@ asio::awaitable<void> lane::connect(persistence allowed) {
                              (tried == 1 ? " try in " : " tries in ") + milliseconds(spent) + ": " + failure);
     }
     const auto wait = backoff.next();
-    log(log_level::warning, "no connection to " + where + ": " + failure + "; next try in " + milliseconds(wait));
+    log(log_level::warning,
+        [&] { return "no connection to " + where + ": " + failure + "; next try in " + milliseconds(wait); });
     pause_.expires_after(wait);
     error_code interrupted;
     co_await pause_.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
@@ -142,7 +173,7 @@ void lane::adopt(std::unique_ptr<connection> opened) {
     last_error_.clear();
     line_.opened();
   }
-  log(log_level::info, "connected to " + options_->display);
+  log(log_level::info, [this] { return "connected to " + options_->display; });
   service();
   if (on_change_) on_change_(true);
 }
@@ -161,34 +192,46 @@ asio::awaitable<void> lane::keep(std::shared_ptr<lane> self) {
     try {
       why = co_await self->serve();
     } catch (const std::exception& e) {
-      why = e.what();  // no memory for a reply, or closed
+      set_text(why, e.what());  // no memory for a reply, or closed
     }
     const bool again = !self->stopping() && self->policy_ == after_loss::reconnect;
     self->lose(why, !again);
     if (!again) break;
-    try {
-      co_await self->connect({0, false});
-    } catch (const std::exception& e) {
-      // Closed meanwhile, or a file of the TLS configuration is gone: nobody must wait for this lane any more.
-      self->lose(e.what(), true);
-      break;
+    bool connected = false;
+    for (int tries_left = starved_tries; !connected && tries_left > 0;) {
+      try {
+        co_await self->connect({0, false});
+        connected = true;
+      } catch (const std::bad_alloc&) {
+        // Not even for a pause between two attempts.
+        if (--tries_left == 0) self->lose(no_memory, true);
+      } catch (const std::exception& e) {
+        // Closed meanwhile, or a file of the TLS configuration is gone: nobody must wait for this lane any more.
+        self->lose(e.what(), true);
+        tries_left = 0;
+      }
     }
+    if (!connected) break;
   }
   guard.of = nullptr;
   self->set_phase(phase_type::closed);
 }
 
 void lane::turn_away() {
-  // Posted, as in `close`.
-  asio::post(strand_, [self = shared_from_this()] {
-    core::ended_list ended;
-    {
-      const std::lock_guard lock(self->mutex_);
-      self->turned_away_ = true;
-      self->line_.turn_away(core::operation_end::shut_down, ended);
-    }
-    self->tell(ended);
-  });
+  try {
+    // Posted, as in `close`.
+    asio::post(strand_, [self = shared_from_this()] {
+      core::ended_list ended;
+      {
+        const std::lock_guard lock(self->mutex_);
+        self->turned_away_ = true;
+        self->line_.turn_away(core::operation_end::shut_down, ended);
+      }
+      self->tell(ended);
+    });
+  } catch (const std::bad_alloc&) {
+    // Then `close` ends them.
+  }
 }
 
 void lane::close() {
@@ -204,31 +247,36 @@ void lane::close() {
   timer_due_ = core::time_point::max();
   if (connection_) connection_->close();
   if (running) stop_->emit(asio::cancellation_type::terminal);
-  // Posted: this may be called from a handler that an operation of this lane is completing.
-  asio::post(strand_, [self = shared_from_this()] { self->lose("the client was disconnected", true); });
+  try {
+    // Posted: this may be called from a handler that an operation of this lane is completing.
+    asio::post(strand_, [self = shared_from_this()] { self->lose("the client was disconnected", true); });
+  } catch (const std::bad_alloc&) {
+    // Then it is done when the driver notices that its connection is closed.
+  }
 }
 
-void lane::abandon_connection(const std::string& why) { break_connection(why); }
+void lane::abandon_connection(std::string_view why) noexcept { break_connection(why); }
 
-void lane::break_connection(const std::string& why, bool protocol) {
+void lane::break_connection(std::string_view why, bool protocol) noexcept {
   if (!connection_ || !broken_.empty()) return;
-  broken_ = why;
+  set_text(broken_, why);
   broke_protocol_ = protocol;
   connection_->close();
 }
 
-void lane::lose(const std::string& why, bool for_good) {
+void lane::lose(std::string_view why, bool for_good) noexcept {
   const bool was_open = std::exchange(connection_, nullptr) != nullptr;
   core::ended_list ended;
   {
     const std::lock_guard lock(mutex_);
-    last_error_ = why;
+    set_text(last_error_, why);
     if (was_open) ++losses_;
     if (for_good) accepting_ = false;
     line_.lost(for_good, core::operation_end::lost, ended);
   }
   if (was_open) {
-    log(for_good ? log_level::info : log_level::warning, "lost the connection to " + options_->display + ": " + why);
+    log(for_good ? log_level::info : log_level::warning,
+        [&] { return "lost the connection to " + options_->display + ": " + std::string(why); });
     if (on_change_) on_change_(false);
   }
   tell(ended);
@@ -308,10 +356,12 @@ void lane::deliver() {
       continue;
     }
     item.op->waiter->collect(replies[item.reply]);
-    const std::lock_guard lock(mutex_);
-    if (detail::completion* waiter = line_.collected(*item.op)) {
-      waiter->fail(describe_end(*item.op), detail::completion_site::caller);
+    detail::completion* waiter = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      waiter = line_.collected(*item.op);
     }
+    if (waiter) waiter->fail(describe_end(*item.op), detail::completion_site::loop);
   }
   if (claimed_.empty()) return;
   const std::lock_guard lock(mutex_);
@@ -325,7 +375,7 @@ void lane::deliver() {
 
 void lane::submit(detail::request&& request, const submit_options& options, detail::completion_maker& maker) {
   const core::time_point deadline = deadline_after(options.timeout);
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   core::operation& op = *pool_.take();
   try {
     op.request = std::move(request);
@@ -334,9 +384,7 @@ void lane::submit(detail::request&& request, const submit_options& options, deta
     op.keeps_orphan = options.keeps_orphan;
     op.blocks = options.blocks;
     op.internal = options.internal;
-    const bool fits = maker.size <= sizeof op.storage && maker.alignment <= alignof(std::max_align_t);
-    void* where = fits ? static_cast<void*>(op.storage) : ::operator new(maker.size, std::align_val_t{maker.alignment});
-    op.waiter = maker.make(where, !fits, {*this, &op, op.id});
+    op.waiter = detail::make_within(op.storage, maker, {*this, &op, op.id});
   } catch (...) {
     pool_.put(op);
     throw;
@@ -359,18 +407,36 @@ void lane::submit(detail::request&& request, const submit_options& options, deta
     refusal = std::current_exception();
   }
   if (!refusal) return;
-  std::exchange(op.waiter, nullptr)->fail(std::move(refusal), detail::completion_site::caller);
+  detail::completion* waiter = std::exchange(op.waiter, nullptr);
+  const bool told = waiter->try_fail(refusal);
+  if (!told) {
+    // What the handler owns goes with it, and is the user's.
+    lock.unlock();
+    waiter->discard();
+    lock.lock();
+  }
   pool_.put(op);
+  if (!told) throw std::bad_alloc();
 }
 
 void lane::cancel(void* op, std::uint64_t id) noexcept {
   auto& node = *static_cast<core::operation*>(op);
   const std::lock_guard lock(mutex_);
   if (node.id != id) return;
-  detail::completion* waiter = line_.detach(node, core::operation_end::cancelled);
-  if (!waiter) return;
+  if (!line_.is_detachable(node)) {
+    line_.detach(node, core::operation_end::cancelled);  // while it is collecting: told after that
+    return;
+  }
+  const bool was_sent = std::exchange(node.was_sent, line_.has_begun(node));
+  node.end = core::operation_end::cancelled;
   // Under the lock, because the node may be used again as soon as its late reply has come. The handler is only posted.
-  waiter->fail(describe_end(node), detail::completion_site::caller);
+  const bool told = node.waiter->try_fail(describe_end(node));
+  node.end = core::operation_end::none;
+  if (!told) {
+    node.was_sent = was_sent;
+    return;
+  }
+  line_.detach(node, core::operation_end::cancelled);
   if (node.state == core::operation_state::idle) pool_.put(node);
 }
 
@@ -381,7 +447,7 @@ void lane::post_service() {
 }
 
 // Everything that is due now: ends what is late, sends what is staged, asks after a silent peer, sets the timer.
-void lane::service() {
+void lane::service() noexcept {
   core::ended_list ended;
   core::time_point due;
   bool blocked = false;
@@ -390,13 +456,19 @@ void lane::service() {
     service_posted_ = false;
     const core::time_point now = core::time_point::clock::now();
     line_.expire(now, ended);
+    bool starved = false;
     if (connection_) {
-      check_liveness(now);
-      flush(now);
+      try {
+        check_liveness(now);
+        flush(now);
+      } catch (const std::bad_alloc&) {
+        starved = true;
+      }
     }
     blocked = write_blocked_ && !std::exchange(awaiting_writable_, write_blocked_);
     due = line_.next_due().value_or(core::time_point::max());
     if (connection_) due = std::min(due, doubted_ ? now + std::chrono::milliseconds(1) : liveness_.next());
+    if (starved) due = std::min(due, now + starved_pause);
   }
   if (blocked) wait_until_writable();
   tell(ended);
@@ -404,31 +476,29 @@ void lane::service() {
 }
 
 void lane::flush(core::time_point now) {
-  while (!write_blocked_ && broken_.empty()) {
+  while (!write_blocked_ && broken_.empty() && connection_->can_write()) {
     const std::string_view bytes = line_.output();
     if (bytes.empty()) break;
-    error_code ec;
-    const std::size_t taken = connection_->io().try_write(bytes, ec);
+    const std::size_t taken = connection_->try_write(bytes);
     line_.wrote(taken);
-    if (ec) {
-      break_connection("writing failed: " + ec.message());
-    } else if (taken < bytes.size()) {
-      write_blocked_ = true;
-    }
+    write_blocked_ = taken < bytes.size() && connection_->can_write();
   }
   liveness_.awaiting(line_.answer_due(), now);
 }
 
 // Not under the lock: a stream may be writable again at once.
-void lane::wait_until_writable() {
+void lane::wait_until_writable() noexcept {
   const auto wait = [](std::shared_ptr<lane> self, std::shared_ptr<connection> blocked) -> asio::awaitable<void> {
-    error_code ec;
-    co_await blocked->io().wait_writable(ec);
+    co_await blocked->wait_writable();
     if (self->connection_ != blocked) co_return;
     self->write_blocked_ = self->awaiting_writable_ = false;
     self->service();
   };
-  asio::co_spawn(strand_, wait(shared_from_this(), connection_), asio::detached);
+  try {
+    asio::co_spawn(strand_, wait(shared_from_this(), connection_), asio::detached);
+  } catch (const std::bad_alloc&) {
+    break_connection(no_memory);
+  }
 }
 
 void lane::check_liveness(core::time_point now) {
@@ -454,25 +524,37 @@ void lane::send_ping() {
   core::operation& op = *pool_.take();
   op.request = detail::request(true, {"PING"});
   op.deadline = core::time_point::max();
-  if (line_.push(op) == core::line::admission::full) pool_.put(op);
+  try {
+    if (line_.push(op) == core::line::admission::accepted) return;
+  } catch (...) {
+    pool_.put(op);
+    throw;
+  }
+  pool_.put(op);
 }
 
-void lane::arm_timer(core::time_point due) {
+void lane::arm_timer(core::time_point due) noexcept {
   if (due >= timer_due_ || stopping()) return;
-  timer_due_ = due;
-  timer_.expires_at(due);
-  timer_.async_wait([weak = weak_from_this()](error_code ec) {
-    const auto self = weak.lock();
-    if (ec || !self) return;
-    self->timer_due_ = core::time_point::max();
-    self->service();
-  });
+  try {
+    timer_.expires_at(due);
+    timer_.async_wait([weak = weak_from_this()](error_code ec) {
+      const auto self = weak.lock();
+      if (ec || !self) return;
+      self->timer_due_ = core::time_point::max();
+      self->service();
+    });
+    timer_due_ = due;
+  } catch (...) {
+    // Without a timer nobody would look at deadlines any more. The end of the connection is an event that needs none.
+    timer_due_ = core::time_point::max();
+    break_connection(no_memory);
+  }
 }
 
 // --- Endings
 // ------------------------------------------------------------------------------------------------------------
 
-void lane::tell(core::ended_list& ended) {
+void lane::tell(core::ended_list& ended) noexcept {
   while (core::operation* op = ended.pop_front()) {
     if (detail::completion* waiter = std::exchange(op->waiter, nullptr)) {
       waiter->fail(describe_end(*op), detail::completion_site::loop);
@@ -482,25 +564,44 @@ void lane::tell(core::ended_list& ended) {
   }
 }
 
-std::exception_ptr lane::describe_end(const core::operation& op) const {
-  const std::string what = context(*this, op).describe();
+// Without memory for the words, at least the kind of error, and whether it may have been applied.
+std::exception_ptr lane::describe_end(const core::operation& op) const noexcept {
+  try {
+    try {
+      return make_end(op, true);
+    } catch (const std::bad_alloc&) {
+      return make_end(op, false);
+    }
+  } catch (...) {
+    return std::current_exception();
+  }
+}
+
+std::exception_ptr lane::make_end(const core::operation& op, bool in_words) const {
   const bool sent = op.was_sent;
+  const auto say = [&](auto... words) {
+    std::string text;
+    if (!in_words) return text.assign(no_memory);
+    text = context(*this, op).describe();
+    (text.append(words), ...);
+    return text;
+  };
   switch (op.end) {
     case core::operation_end::cancelled:
-      return std::make_exception_ptr(cancelled(what + ": cancelled by its caller", sent));
+      return std::make_exception_ptr(cancelled(say(": cancelled by its caller"), sent));
     case core::operation_end::timed_out: {
-      const std::string within = " within " + milliseconds(op.patience);
+      const std::string time = milliseconds(op.patience);
       if (!line_.is_open()) {
-        return std::make_exception_ptr(connection_error(what + ": no answer" + within + ", there is no connection: " +
-                                                            last_error_ + (sent ? "" : "; it was not sent"),
+        return std::make_exception_ptr(connection_error(say(": no answer within ", time, ", there is no connection: ",
+                                                            last_error_, sent ? "" : "; it was not sent"),
                                                         sent));
       }
       if (sent) {
         return std::make_exception_ptr(
-            timeout_error(what + ": no answer" + within + "; the server is slow or the network is silent", true));
+            timeout_error(say(": no answer within ", time, "; the server is slow or the network is silent"), true));
       }
       return std::make_exception_ptr(
-          timeout_error(what + ": not sent" + within + ", the connection takes no more bytes"));
+          timeout_error(say(": not sent within ", time, ", the connection takes no more bytes")));
     }
     case core::operation_end::lost:
     case core::operation_end::shut_down:
@@ -508,10 +609,10 @@ std::exception_ptr lane::describe_end(const core::operation& op) const {
       break;
   }
   if (stopping() || op.end == core::operation_end::shut_down) {
-    return std::make_exception_ptr(cancelled(what + ": the client was disconnected", sent));
+    return std::make_exception_ptr(cancelled(say(": the client was disconnected"), sent));
   }
-  const std::string text = what + ": the connection was lost before the answer came: " + last_error_ +
-                           (sent ? "; Redis may have executed it" : "; it was not sent");
+  const std::string text = say(": the connection was lost before the answer came: ", last_error_,
+                               sent ? "; Redis may have executed it" : "; it was not sent");
   if (broke_protocol_) return std::make_exception_ptr(protocol_error(text, sent));
   return std::make_exception_ptr(connection_error(text, sent));
 }
@@ -544,10 +645,6 @@ const core::handshake_result* lane::session() const noexcept { return connection
 lane_figures lane::figures() {
   const std::lock_guard lock(mutex_);
   return {line_.is_open(), line_.operations(), connects_, losses_, last_error_};
-}
-
-void lane::log(log_level level, const std::string& text) const {
-  if (options_->log) options_->log(level, text);
 }
 
 }  // namespace redstart::net

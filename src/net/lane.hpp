@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace redstart::net {
@@ -75,9 +76,11 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   /// after `closed()`, it may be called again. Not while open.
   asio::awaitable<void> open(unsigned attempts);
 
-  /// Sends a request; its completion is told of the end. Throws only `bad_alloc`, and then nothing was taken.
+  /// Sends a request; its completion is told of the end. Throws only `bad_alloc`: then nothing was sent, and the
+  /// handler is still with the maker, or gone when there was no memory to post it with a refusal.
   void submit(detail::request&& request, const submit_options& options, detail::completion_maker& maker);
 
+  /// Without memory to tell the waiter, the operation goes on as if it had not been cancelled.
   void cancel(void* op, std::uint64_t id) noexcept override;
   std::shared_ptr<detail::cancel_target> keep_alive() override { return shared_from_this(); }
 
@@ -89,7 +92,7 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   /// Completes when nothing of a closed lane is running any more.
   asio::awaitable<void> closed();
   /// Breaks the connection as if the peer had; for tests and for `protocol_error`s found above.
-  void abandon_connection(const std::string& why);
+  void abandon_connection(std::string_view why) noexcept;
 
   /// Answers of `keeps_orphan` are still due.
   [[nodiscard]] bool expects_orphans();
@@ -129,19 +132,21 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   void handle_replies();
   bool claim_replies(core::time_point now);
   void deliver();
-  void service();
+  void service() noexcept;
   void post_service();
   void flush(core::time_point now);
-  void wait_until_writable();
+  void wait_until_writable() noexcept;
   void check_liveness(core::time_point now);
   void send_ping();
-  void arm_timer(core::time_point due);
-  void lose(const std::string& why, bool for_good);
-  void tell(core::ended_list& ended);
-  std::exception_ptr describe_end(const core::operation& op) const;
+  void arm_timer(core::time_point due) noexcept;
+  void lose(std::string_view why, bool for_good) noexcept;
+  void tell(core::ended_list& ended) noexcept;
+  std::exception_ptr describe_end(const core::operation& op) const noexcept;
+  std::exception_ptr make_end(const core::operation& op, bool in_words) const;
   std::exception_ptr describe_closed(const core::operation& op) const;
-  void break_connection(const std::string& why, bool protocol = false);
-  void log(log_level level, const std::string& text) const;
+  void break_connection(std::string_view why, bool protocol = false) noexcept;
+  template <class MakeText>
+  void log(log_level level, MakeText make_text) const noexcept;
 
   const strand strand_;
   const std::shared_ptr<const shared_options> options_;

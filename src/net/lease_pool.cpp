@@ -220,11 +220,16 @@ class lease_pool::ping final : public detail::completion {
   void collect(reply_view) noexcept override {}
   // An error is an answer too.
   void answer(reply_view, const detail::operation_context&) noexcept override { end(true); }
-  void fail(std::exception_ptr, detail::completion_site site) noexcept override {
-    if (site == detail::completion_site::loop) return end(false);
-    // Inside `submit`, under the lock of the lane that would have to be closed.
-    asio::post(pool_->strand_, [pool = pool_, number = number_] { pool->finish_ask(number, false); });
+  void fail(std::exception_ptr, detail::completion_site) noexcept override { end(false); }
+  bool try_fail(const std::exception_ptr&) noexcept override {
+    try {
+      // Inside `submit`, under the lock of the lane that would have to be closed.
+      asio::post(pool_->strand_, [pool = pool_, number = number_] { pool->finish_ask(number, false); });
+    } catch (...) {
+      return false;
+    }
     this->~ping();
+    return true;
   }
   void discard() noexcept override { this->~ping(); }
 

@@ -18,6 +18,7 @@ class socket_stream final : public stream {
   asio::awaitable<std::size_t> read_some(asio::mutable_buffer into, error_code& ec) override;
   std::size_t try_write(std::string_view bytes, error_code& ec) override;
   asio::awaitable<void> wait_writable(error_code& ec) override;
+  void shut_down() noexcept override;
   void close() noexcept override;
 
  private:

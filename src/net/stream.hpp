@@ -38,6 +38,9 @@ class stream {
   /// Completes when `try_write` can take bytes again.
   virtual asio::awaitable<void> wait_writable(error_code& ec) = 0;
 
+  /// For a stream that cannot be written to any more: what had arrived before can still be read, then comes an end.
+  virtual void shut_down() noexcept = 0;
+
   /// Ends both directions at once; what is outstanding completes with an error. May be called twice.
   virtual void close() noexcept = 0;
 };

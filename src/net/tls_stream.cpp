@@ -102,6 +102,11 @@ class openssl_stream final : public tls_stream {
     ec = self->closed ? asio::error::operation_aborted : self->write_failure;
   }
 
+  void shut_down() noexcept override {
+    error_code ignored;
+    session_->io.next_layer().shutdown(socket_stream::socket::shutdown_both, ignored);
+  }
+
   // Without TLS's own farewell, which would wait for the peer. RESP says where replies end, so a cut is noticed anyway.
   void close() noexcept override {
     if (session_->closed) return;
@@ -131,8 +136,8 @@ std::unique_ptr<tls_stream> make_tls_stream(const strand& on, socket_stream::soc
 
 namespace redstart::net {
 
-std::unique_ptr<tls_stream> make_tls_stream(const strand&, socket_stream::socket, const tls_config&,
-                                            const std::string&) {
+std::unique_ptr<tls_stream> make_tls_stream(const strand&, socket_stream::socket, const tls_config&, const std::string&,
+                                            system_authorities&) {
   throw config_error("url (REDIS_URL): rediss:// needs TLS, which this build of the library leaves out (REDSTART_TLS)");
 }
 

@@ -255,6 +255,38 @@ TEST_F(errors, more_operations_than_the_bound_are_overloaded) {
   });
 }
 
+TEST_F(errors, more_waiting_pops_than_the_bound_are_overloaded) {
+  redis_server server;
+  config settings = hasty(server.url());
+  settings.max_operations = 10;
+  run([&]() -> asio::awaitable<void> {
+    client redis(io.get_executor(), settings);
+    co_await redis.connect();
+    int refused = 0;
+    int empty = 0;
+    for (int i = 0; i < 25; ++i) {
+      redis.get_from_queue("queue", 100ms)([&](std::exception_ptr failure, std::optional<json::value> element) {
+        if (!failure) {
+          EXPECT_FALSE(element);
+          ++empty;
+          return;
+        }
+        try {
+          std::rethrow_exception(failure);
+        } catch (const overloaded& e) {
+          EXPECT_FALSE(e.maybe_applied());
+          ++refused;
+        } catch (const std::exception& e) {
+          ADD_FAILURE() << e.what();
+        }
+      });
+    }
+    co_await until([&] { return refused + empty == 25; });
+    EXPECT_EQ(refused, 15);
+    co_await redis.disconnect();
+  });
+}
+
 TEST_F(errors, a_peer_that_speaks_something_else_is_a_protocol_error) {
   tcp::acceptor acceptor(io, tcp::endpoint(asio::ip::address_v4::loopback(), 0));
   start([](tcp::acceptor& listening) -> asio::awaitable<void> {

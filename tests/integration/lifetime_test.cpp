@@ -161,5 +161,111 @@ TEST_F(lifetime, a_loop_that_is_destroyed_with_everything_under_way_frees_everyt
   }
 }
 
+// How one operation ended.
+struct ending {
+  int told = 0;
+  std::exception_ptr failure{};
+
+  auto handler() {
+    return [this](std::exception_ptr thrown, const auto&...) {
+      ++told;
+      failure = std::move(thrown);
+    };
+  }
+  [[nodiscard]] bool was_cancelled() const {
+    try {
+      if (failure) std::rethrow_exception(failure);
+    } catch (const cancelled&) {
+      return told == 1;
+    } catch (...) {
+    }
+    return false;
+  }
+};
+
+TEST_F(lifetime, a_client_destroyed_with_everything_under_way_tells_everybody_cancelled) {
+  run([this]() -> asio::awaitable<void> {
+    // It does not answer, so nothing ends by itself.
+    auto redis = std::make_unique<client>(io.get_executor(), settings);
+    co_await redis->connect();
+    subscription events = co_await redis->subscribe("channel");
+    ending get, write, pop, leased, next, connecting;
+    redis->exec("BLPOP", "queue", 60)(leased.handler());
+    redis->get_from_queue("queue", 60s)(pop.handler());
+    events.next()(next.handler());
+    co_await pause(50ms);
+    server.pause();
+    redis->get("key")(get.handler());
+    redis->add_to_queue("other", 1)(write.handler());
+    auto other = std::make_unique<client>(io.get_executor(), settings);
+    other->connect()(connecting.handler());
+    co_await pause(50ms);
+    EXPECT_EQ(get.told + write.told + pop.told + leased.told + next.told + connecting.told, 0);
+    redis.reset();
+    other.reset();
+    EXPECT_EQ(get.told + write.told + pop.told + leased.told + next.told + connecting.told, 0)
+        << "no handler runs within the destructor";
+    co_await until([&] { return get.told && write.told && pop.told && leased.told && next.told && connecting.told; });
+    for (const ending* one : {&get, &write, &pop, &leased, &next, &connecting}) EXPECT_TRUE(one->was_cancelled());
+    server.resume();
+  });
+}
+
+TEST_F(lifetime, a_handler_may_destroy_its_client) {
+  run([this]() -> asio::awaitable<void> {
+    for (int round = 0; round < 10; ++round) {
+      auto redis = std::make_unique<client>(io.get_executor(), settings);
+      co_await redis->connect();
+      ending before, after, pop, leased;
+      bool destroyed = false;
+      redis->get("key")(before.handler());
+      redis->get("key")([&](std::exception_ptr, const auto&) {
+        redis.reset();
+        destroyed = true;
+      });
+      redis->get("key")(after.handler());
+      redis->get_from_queue("queue", 60s)(pop.handler());
+      redis->exec("BLPOP", "queue", 60)(leased.handler());
+      co_await until([&] { return destroyed && before.told && after.told && pop.told && leased.told; });
+      EXPECT_FALSE(before.failure);
+      // Its answer may have been read together with the others.
+      EXPECT_TRUE(!after.failure || after.was_cancelled());
+      EXPECT_TRUE(pop.was_cancelled());
+      EXPECT_TRUE(leased.was_cancelled());
+    }
+  });
+}
+
+TEST_F(lifetime, a_loop_that_was_stopped_goes_on_where_it_was) {
+  client redis(io.get_executor(), settings);
+  ending connected;
+  redis.connect()(connected.handler());
+  int answered = 0;
+  int wrong = 0;
+  ending pop;
+  for (int round = 0; round < 50; ++round) {
+    // Stopped by itself at some point, and asked for more before it runs again.
+    io.restart();
+    for (int i = 0; i < 1 + round % 7 && io.run_one_for(20ms) > 0; ++i) {
+    }
+    io.stop();
+    if (!connected.told) continue;
+    if (round == 20) redis.get_from_queue<std::string>("queue", 30s)(pop.handler());
+    redis.exec("ECHO", std::to_string(round))([&, round](std::exception_ptr failure, const reply& got) {
+      ++answered;
+      if (failure || got.view().text() != std::to_string(round)) ++wrong;
+    });
+  }
+  server.command({"RPUSH", "queue", "element"});
+  run([&]() -> asio::awaitable<void> {
+    co_await until([&] { return pop.told == 1; });
+    co_await redis.set("key", 1);
+    EXPECT_GT(answered, 10);
+    EXPECT_EQ(wrong, 0);
+    EXPECT_FALSE(pop.failure);
+    co_await redis.disconnect();
+  });
+}
+
 }  // namespace
 }  // namespace redstart::test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Redis goes away and comes back during mixed traffic.
 #include "support/client_fixture.hpp"
+#include "support/waiting.hpp"
 
 namespace redstart::test {
 namespace {
@@ -135,6 +136,39 @@ TEST_P(restart, effects_equal_what_was_acknowledged_or_reported) {
         co_await redis.disconnect();
       },
       60s);
+}
+
+// What the server has said before it dies lies in the socket. Writing fails before it is read, which must not make it
+// unread: it may be an element that has left its queue.
+TEST_P(restart, an_answer_that_has_arrived_survives_a_write_to_the_dead_server) {
+  for (int round = 0; round < 5; ++round) {
+    run([this]() -> asio::awaitable<void> {
+      client redis(io.get_executor(), settings);
+      co_await redis.connect();
+      server->command({"RPUSH", "queue", "element"});
+      std::optional<std::string> popped;
+      start([](client& r, std::optional<std::string>& into) -> asio::awaitable<void> {
+        into = co_await r.get_from_queue<std::string>("queue", 0s);
+      }(redis, popped));
+      const auto unread = [this] { return server->command({"LLEN", "queue"}).integer == 0; };
+      for (int turn = 0; turn < 3; ++turn) co_await asio::post(io, asio::use_awaitable);  // it is sent
+      // From here on the loop stands still.
+      EXPECT_TRUE(eventually(unread, 2s));
+      server->command({"PING"});  // answers are sent at the end of a turn, so this comes behind the one to the pop
+      server->kill();
+      start([](client& r) -> asio::awaitable<void> {
+        try {
+          co_await r.set("key", 1);
+        } catch (const connection_error&) {  // the kernel took it, and nobody read it
+        }
+      }(redis));
+      co_await pause(50ms);
+      server->start();
+      co_await all_done();
+      EXPECT_EQ(popped, "element");
+      co_await redis.disconnect();
+    });
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(every_way, restart,

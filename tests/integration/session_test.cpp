@@ -162,6 +162,22 @@ TEST_F(session_test, command_that_was_not_queued_fails_the_transaction_with_its_
   });
 }
 
+TEST_F(session_test, command_that_was_not_queued_fails_a_transaction_on_the_shared_connection_with_its_own_error) {
+  with_client([&](client& redis) -> asio::awaitable<void> {
+    transaction all = set_of("k", "1");
+    all.add("NONSENSE");
+    try {
+      co_await redis.exec(std::move(all));
+      ADD_FAILURE() << "nothing was thrown";
+    } catch (const server_error& e) {
+      EXPECT_NE(std::string(e.what()).find("unknown command"), std::string::npos) << e.what();
+      EXPECT_EQ(e.code(), "ERR");
+      EXPECT_FALSE(e.maybe_applied());
+    }
+    EXPECT_EQ(co_await redis.get<int>("k"), std::nullopt);
+  });
+}
+
 TEST_F(session_test, blocking_command_has_its_time_from_its_own_arguments) {
   settings.timeout = 500ms;
   with_client([&](client& redis) -> asio::awaitable<void> {

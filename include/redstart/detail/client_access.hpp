@@ -95,7 +95,7 @@ class initiate_other {
     using handler_type = std::decay_t<Handler>;
     handler_type mine(std::forward<Handler>(handler));
     typed_completion_maker<handler_type, Result, Decode> maker(mine, decode, get_executor());
-    submit_(*core_, std::move(what), options_, maker);
+    maker.start([&](completion_maker& with) { submit_(*core_, std::move(what), options_, with); });
   }
 
  private:
@@ -140,7 +140,8 @@ struct collect_replies {
 
 /// `+OK`, `+QUEUED` for each command, then the array that EXEC answers.
 struct collect_transaction {
-  std::string refusal;  ///< the first command that was not queued, and why
+  using takes_errors = void;
+  std::string refusal{};  ///< the first command that was not queued, and why
   void collect(reply_view reply);
   void operator()(reply_view reply, std::vector<class reply>& result) const;
 };

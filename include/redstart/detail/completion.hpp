@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -34,8 +35,9 @@ enum class completion_site {
 /// Whoever waits for an operation: decodes replies and calls the user's handler once. Lives in the operation's own
 /// storage when it fits there.
 ///
-/// Exactly one of `answer`, `fail` and `discard` is called, once, last; it destroys the completion before the handler
-/// runs. Neither throws: what a handler throws is posted to the client's executor, to leave it through `run()`.
+/// Exactly one of `answer`, `fail`, `discard` and a `try_fail` that succeeds is called, once, last; it destroys the
+/// completion before the handler runs. None throws: what a handler throws is posted to the client's executor, to leave
+/// it through `run()`.
 class completion {
  public:
   completion() = default;
@@ -48,6 +50,11 @@ class completion {
   virtual void answer(reply_view reply, const operation_context& context) noexcept = 0;
   /// No reply will come, or none that may be used.
   virtual void fail(std::exception_ptr failure, completion_site site) noexcept = 0;
+  /// `fail` inside a call of the user's. False when there is no memory to post the handler: then nothing has happened.
+  [[nodiscard]] virtual bool try_fail(const std::exception_ptr& failure) noexcept {
+    fail(failure, completion_site::caller);
+    return true;
+  }
   /// The executor is gone, and nobody can be told: destroys the completion and its handler.
   virtual void discard() noexcept = 0;
 
@@ -84,12 +91,31 @@ class completion_maker {
   const std::size_t size;
   const std::size_t alignment;
 
-  /// Constructs it at `where`, for the operation `self`; moves the handler out of the maker. `on_heap` completions free
-  /// `where` themselves.
+  /// Constructs it at `where`, for the operation `self`; moves the handler out of the maker, unless it throws.
+  /// `on_heap` completions free `where` themselves.
   virtual completion* make(void* where, bool on_heap, const operation_ref& self) = 0;
 
  protected:
   ~completion_maker() = default;
 };
+
+/// Makes a completion on the heap.
+inline completion* make_on_heap(completion_maker& maker, const operation_ref& self) {
+  const std::align_val_t alignment{maker.alignment};
+  void* const where = ::operator new(maker.size, alignment);
+  try {
+    return maker.make(where, true, self);
+  } catch (...) {
+    ::operator delete(where, alignment);
+    throw;
+  }
+}
+
+/// Makes a completion in `storage` when it fits there.
+template <std::size_t Size>
+completion* make_within(std::byte (&storage)[Size], completion_maker& maker, const operation_ref& self) {
+  const bool fits = maker.size <= Size && maker.alignment <= alignof(std::max_align_t);
+  return fits ? maker.make(storage, false, self) : make_on_heap(maker, self);
+}
 
 }  // namespace redstart::detail

@@ -15,6 +15,7 @@
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/recycling_allocator.hpp>
 
 #include <chrono>
 #include <exception>
@@ -35,14 +36,15 @@ class client_core;
 void submit(client_core& core, request&& command, const call_options& options, completion_maker& maker);
 [[nodiscard]] const asio::any_io_executor& home_executor(const client_core& core) noexcept;
 void post_rethrow(const asio::any_io_executor& on, std::exception_ptr thrown) noexcept;
-[[nodiscard]] std::exception_ptr make_server_error(reply_view reply, const operation_context& context);
+// Without memory for the words, these are `std::bad_alloc`.
+[[nodiscard]] std::exception_ptr make_server_error(reply_view reply, const operation_context& context) noexcept;
 /// What a decoder throws when Redis refused after all: becomes `server_error`.
 struct server_refusal {
   std::string text;
 };
 /// For what a decoder threw: `decode_error` with the bytes of the reply for a mismatch, otherwise the thing itself.
 [[nodiscard]] std::exception_ptr make_decode_failure(std::exception_ptr thrown, reply_view reply,
-                                                     const operation_context& context);
+                                                     const operation_context& context) noexcept;
 
 /// A handler with what it is to be called with.
 template <class Handler, class Result>
@@ -56,7 +58,44 @@ struct bound_result {
     if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
     std::move(handler)(std::move(failure), std::move(result));
   }
+  // Handlers are movable, but not all can be assigned.
+  void take(bound_result&& other) noexcept {
+    std::destroy_at(&handler);
+    std::construct_at(&handler, std::move(other.handler));
+    failure = std::move(other.failure);
+    result = std::move(other.result);
+  }
 };
+
+/// Has `there` call `call`. Asio destroys what it has no memory for; here, what is not handed over stays with the
+/// caller: false, and `call` is as before.
+template <class Executor, class Call>
+[[nodiscard]] bool hand_over(const Executor& there, Call& call, completion_site site) {
+  struct parcel {
+    explicit parcel(Call&& from) : content(std::move(from)) {}
+    Call content;
+    bool opened = false;
+  };
+  std::shared_ptr<parcel> sent;
+  try {
+    sent = std::allocate_shared<parcel>(asio::recycling_allocator<parcel>(), std::move(call));
+    auto open = [sent] {
+      sent->opened = true;
+      sent->content();
+    };
+    if (site == completion_site::loop) {
+      asio::dispatch(there, std::move(open));
+    } else {
+      asio::post(there, std::move(open));
+    }
+    return true;
+  } catch (const std::bad_alloc&) {
+    // Thrown by the handler, when it was called at once.
+    if (sent && sent->opened) throw;
+    if (sent) call.take(std::move(sent->content));
+    return false;
+  }
+}
 
 /// What a cancellation slot holds while an operation is on its way.
 class cancel_on_signal {
@@ -79,15 +118,22 @@ class cancel_on_signal {
 template <class Handler, class Result, class Decode>
 class operation_completion final : public completion {
  public:
-  operation_completion(Handler&& handler, Decode&& decode, const asio::any_io_executor& home, bool on_heap,
-                       const operation_ref& self)
-      : handler_(std::move(handler)), decode_(std::move(decode)), home_(&home), on_heap_(on_heap) {
-    const auto mine = asio::get_associated_executor(handler_, home);
-    if (!is_home(mine)) away_.emplace(mine);
-    if (auto slot = asio::get_associated_cancellation_slot(handler_); slot.is_connected()) {
-      slot.template emplace<cancel_on_signal>(self);
-    }
+  using executor_type = asio::associated_executor_t<Handler, asio::any_io_executor>;
+  /// Empty: the handler runs on the home executor.
+  using away_guard = std::optional<asio::executor_work_guard<executor_type>>;
+
+  static away_guard guard_of(const Handler& handler, const asio::any_io_executor& home) {
+    const auto mine = asio::get_associated_executor(handler, home);
+    return is_home(mine, home) ? away_guard() : away_guard(mine);
   }
+
+  operation_completion(Handler&& handler, Decode&& decode, const asio::any_io_executor& home, away_guard&& away,
+                       bool on_heap) noexcept
+      : handler_(std::move(handler)),
+        decode_(std::move(decode)),
+        home_(&home),
+        away_(std::move(away)),
+        on_heap_(on_heap) {}
 
   void collect(reply_view reply) noexcept override {
     if constexpr (requires { decode_.collect(reply); }) {
@@ -121,19 +167,36 @@ class operation_completion final : public completion {
     finish(std::move(failure), Result{}, site);
   }
 
+  bool try_fail(const std::exception_ptr& failure) noexcept override {
+    bound_result<Handler, Result> call{std::move(handler_), failure, Result{}};
+    try {
+      if (away_ ? hand_over(away_->get_executor(), call, completion_site::caller)
+                : hand_over(*home_, call, completion_site::caller)) {
+        destroy();
+        return true;
+      }
+    } catch (...) {
+      // An executor that takes nothing more is no reason to tell nobody: its owner is told, as in `finish`.
+      post_rethrow(*home_, std::current_exception());
+      destroy();
+      return true;
+    }
+    std::destroy_at(&handler_);
+    std::construct_at(&handler_, std::move(call.handler));
+    return false;
+  }
+
   void discard() noexcept override {
     [[maybe_unused]] const Handler handler(std::move(handler_));
     destroy();
   }
 
  private:
-  using executor_type = asio::associated_executor_t<Handler, asio::any_io_executor>;
-
-  bool is_home(const executor_type& mine) const noexcept {
+  static bool is_home(const executor_type& mine, const asio::any_io_executor& home) noexcept {
     if constexpr (std::is_same_v<executor_type, asio::any_io_executor>) {
-      return mine == *home_;
+      return mine == home;
     } else if constexpr (std::is_constructible_v<asio::any_io_executor, const executor_type&>) {
-      return asio::any_io_executor(mine) == *home_;
+      return asio::any_io_executor(mine) == home;
     } else {
       return false;
     }
@@ -148,21 +211,18 @@ class operation_completion final : public completion {
   void finish(std::exception_ptr failure, Result&& result, completion_site site) noexcept {
     const asio::any_io_executor& home = *home_;
     bound_result<Handler, Result> call{std::move(handler_), std::move(failure), std::move(result)};
-    std::optional<asio::executor_work_guard<executor_type>> away = std::move(away_);
+    const away_guard away = std::move(away_);
     destroy();
     try {
-      if (away) {
-        const executor_type there = away->get_executor();
-        if (site == completion_site::loop) {
-          asio::dispatch(there, std::move(call));
-        } else {
-          asio::post(there, std::move(call));
-        }
-      } else if (site == completion_site::loop) {
-        call();
-      } else {
-        asio::post(home, std::move(call));
-      }
+      if (!away && site == completion_site::loop) return call();
+      const auto hand = [&] {
+        return away ? hand_over(away->get_executor(), call, site) : hand_over(home, call, site);
+      };
+      if (hand()) return;
+      // What was made for the handler makes room for telling it so.
+      if (!call.failure) call.failure = std::make_exception_ptr(std::bad_alloc());
+      call.result = Result{};
+      if (!hand()) throw std::bad_alloc();
     } catch (...) {
       post_rethrow(home, std::current_exception());
     }
@@ -172,7 +232,7 @@ class operation_completion final : public completion {
   [[no_unique_address]] Decode decode_;
   std::exception_ptr collect_failure_;
   const asio::any_io_executor* home_;
-  std::optional<asio::executor_work_guard<executor_type>> away_;  // empty: the handler runs on the home executor
+  away_guard away_;
   bool on_heap_;
 };
 
@@ -185,13 +245,34 @@ class typed_completion_maker final : public completion_maker {
       : completion_maker(sizeof(made), alignof(made)), handler_(handler), decode_(decode), home_(home) {}
 
   completion* make(void* where, bool on_heap, const operation_ref& self) override {
-    return ::new (where) made(std::move(handler_), std::move(decode_), home_, on_heap, self);
+    // What may throw comes before the handler moves.
+    auto away = made::guard_of(handler_, home_);
+    if (auto slot = asio::get_associated_cancellation_slot(handler_); slot.is_connected()) {
+      slot.template emplace<cancel_on_signal>(self);
+    }
+    made_ = true;
+    return ::new (where) made(std::move(handler_), std::move(decode_), home_, std::move(away), on_heap);
+  }
+
+  /// Runs `submit` with this. Coroutines do not survive an exception of the call that starts an operation: when memory
+  /// ran out before a completion was made, the handler is posted with that, as with any other failure.
+  template <class Submit>
+  void start(Submit submit) {
+    try {
+      submit(*this);
+    } catch (const std::bad_alloc&) {
+      if (made_) throw;
+      bound_result<Handler, Result> call{std::move(handler_), std::current_exception(), Result{}};
+      const auto mine = asio::get_associated_executor(call.handler, home_);
+      if (!hand_over(mine, call, completion_site::caller)) throw;
+    }
   }
 
  private:
   Handler& handler_;
   Decode& decode_;
   const asio::any_io_executor& home_;
+  bool made_ = false;
 };
 
 /// Starts an operation: `Submit(core, request, options, maker)` takes it from here.
@@ -208,7 +289,7 @@ class initiate_request {
     using handler_type = std::decay_t<Handler>;
     handler_type mine(std::forward<Handler>(handler));
     typed_completion_maker<handler_type, Result, Decode> maker(mine, decode, get_executor());
-    submit(*core_, std::move(command), options_, maker);
+    maker.start([&](completion_maker& with) { submit(*core_, std::move(command), options_, with); });
   }
 
  private:

@@ -346,6 +346,18 @@ TEST(handshake_fsm, no_failure_text_contains_the_password) {
   }
 }
 
+// Masked, they would say that the server had repeated the password.
+TEST(handshake_fsm, words_of_the_library_itself_are_shown_whatever_the_password) {
+  for (const std::string password : {"a", "answer", "s3cret"}) {
+    handshake_fsm machine({"", password, "", 0, 3, false});
+    (void)machine.start();
+    const auto action = machine.on_reply(from_wire("+OK\r\n"));
+    ASSERT_EQ(action.kind, kind_type::fail);
+    EXPECT_EQ(action.failure, handshake_failure::protocol);
+    EXPECT_EQ(action.text, "the answer is not one that Redis gives");
+  }
+}
+
 TEST(handshake_fsm, text_without_the_password_is_shown_as_it_is) {
   EXPECT_EQ(first_answer({"", "s3cret", "", 0, 3, false}, "ERR something new").text, "ERR something new");
   EXPECT_EQ(first_answer({}, "NOAUTH Authentication required.").text, "NOAUTH Authentication required.");

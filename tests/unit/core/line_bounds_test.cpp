@@ -71,16 +71,44 @@ TEST_F(line_bounds, staged_bytes_count_until_the_socket_has_them) {
   write(4);
   EXPECT_TRUE(taken(sized(100)));
   EXPECT_FALSE(taken("a"));
+  write(4000 - 4);
+  write(95);
+  EXPECT_TRUE(taken(sized(4096 - 5)));
+}
+
+// A server that reads and does not answer: what was sent is kept for its answer, or for another try.
+TEST_F(line_bounds, bytes_that_were_sent_count_until_they_are_answered) {
+  open();
+  EXPECT_TRUE(taken(sized(4095)));
+  EXPECT_EQ(write_all().size(), 4095U);
+  operation& last = push(sized(100), start + 1s);
   write_all();
+  EXPECT_FALSE(taken("a"));
+  EXPECT_EQ(expire(start + 1s).size(), 1U);
+  EXPECT_FALSE(taken("a")) << "its answer is due although nobody waits for it";
+  EXPECT_EQ(last.state, operation_state::staged);
+  EXPECT_EQ(feed("+OK\r\n"), "");
   EXPECT_TRUE(taken(sized(4096)));
 }
 
-TEST_F(line_bounds, one_operation_is_always_taken_when_nothing_waits) {
+TEST_F(line_bounds, bytes_that_were_sent_over_a_lost_connection_are_not_unanswered) {
+  open();
+  push(sized(4096));
+  write_all();
+  EXPECT_FALSE(taken("a"));
+  EXPECT_EQ(lose().size(), 1U);
+  EXPECT_TRUE(taken(sized(4096)));
+}
+
+TEST_F(line_bounds, one_operation_however_large_is_taken_when_nothing_waits) {
   EXPECT_TRUE(taken(sized(10'000)));
   EXPECT_FALSE(taken("a"));
   open();
   EXPECT_EQ(write_all().size(), 10'000U);
-  EXPECT_TRUE(taken(sized(10'000)));
+  EXPECT_EQ(feed("+OK\r\n"), "");
+  EXPECT_TRUE(taken("a"));
+  write_all();
+  EXPECT_TRUE(taken(sized(10'000))) << "little is unanswered";
 }
 
 TEST_F(line_bounds, cancelling_what_waits_makes_room) {
