@@ -23,6 +23,13 @@ if(REDSTART_SANITIZE)
   add_link_options(-fsanitize=${REDSTART_SANITIZE})
 endif()
 
+if(REDSTART_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "REDSTART_FUZZ needs Clang, which brings libFuzzer; the preset fuzz has it")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)  # counts which branches are taken; the targets alone link the rest
+endif()
+
 # How each target of this repository is compiled. PIC everywhere: the library ends up in Python modules too, and one
 # precompiled header serves only targets with equal flags.
 function(redstart_compile_options target)
