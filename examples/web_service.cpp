@@ -120,7 +120,7 @@ asio::awaitable<void> service() {
   web::application app;
   add_routes(app);
 
-  const auto answer = [&app](const char* what, const web::response& got, unsigned status, std::string_view body) {
+  const auto answer = [](const char* what, const web::response& got, unsigned status, std::string_view body) {
     std::cout << what << ": " << static_cast<unsigned>(got.status) << ' ' << got.body << '\n';
     example::check(static_cast<unsigned>(got.status) == status, what);
     example::check(got.body.find(body) != std::string::npos, what);
