@@ -257,14 +257,14 @@ asio::awaitable<std::vector<camera>> cameras::forget_unseen(std::vector<camera> 
   redstart::pipeline removal;
   for (const camera& one : unseen) removal.add("EVAL", unlist_script, 1, keys::cameras, one.id, *one.last_seen);
   const std::vector<redstart::reply> removed = co_await redis_.exec(std::move(removal));
-  check_answers(removed);
   redstart::pipeline farewells;
   auto answer = removed.begin();
+  // One that Redis does not remove now, as with a full disk, is looked at again the next time.
   for (const camera& one : unseen) {
     if ((answer++)->integer() > 0) add_farewell(farewells, one.id);
   }
   known.erase(unseen.begin(), unseen.end());
-  if (farewells.size() > 0) co_await redis_.exec(std::move(farewells));
+  if (!farewells.empty()) co_await redis_.exec(std::move(farewells));
   co_return known;
 }
 

@@ -17,6 +17,7 @@ using std::chrono::minutes;
 
 constexpr std::size_t longest_camera_id = 64;
 constexpr std::size_t longest_object_id = 128;
+constexpr std::size_t longest_timestamp = 64;     // twice what nanoseconds and a zone take
 constexpr double latest_second = 253402300799.0;  // the end of the year 9999
 
 std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
@@ -82,6 +83,7 @@ bool event_reader::read_plain(const json::object& event) {
     const json::string* text = id->if_string();
     if (!text) return refuse("id", "expected a text", "type_error");
     found_.id = view(*text);
+    if (found_.id.size() > longest_object_id) return refuse("id", "expected at most 128 bytes", "value_error");
   }
   return read_camera_id(member(event, "camera_id")) && read_timestamp(member(event, "timestamp"), "timestamp") &&
          read_texts(member(event, "objects"), "objects", found_.objects) &&
@@ -117,6 +119,9 @@ bool event_reader::read_tracked(const json::object& object) {
   found_.camera_is_number = false;
   if (!text("id", found_.id) || !text("camera", found_.camera) || !text("label", found_.objects.front())) return false;
   if (found_.id.size() > longest_object_id) return refuse("id", "expected at most 128 bytes", "value_error");
+  if (found_.objects.front().size() > longest_text) {
+    return refuse("label", "expected at most 128 bytes", "value_error");
+  }
   if (!is_camera_id(found_.camera)) {
     return refuse("camera", "expected 1 to 64 of A-Z a-z 0-9 _ . -", "value_error");
   }
@@ -154,7 +159,7 @@ bool event_reader::read_camera_id(const json::value* id) {
 bool event_reader::read_timestamp(const json::value* timestamp, std::string_view name) {
   if (!timestamp) return refuse(name, "required", "missing");
   if (const json::string* text = timestamp->if_string()) {
-    const auto reading = parse_timestamp(view(*text));
+    const auto reading = text->size() <= longest_timestamp ? parse_timestamp(view(*text)) : std::nullopt;
     if (!reading) return refuse(name, "expected ISO 8601, as 2024-01-01T12:00:00", "value_error");
     found_.timestamp = view(*text);
     if (reading->utc_offset) {

@@ -441,6 +441,7 @@ void pop_service::send(net::lane& over, request&& command, const net::submit_opt
 }
 
 void pop_service::take_orphan(const request& command, reply_view reply) noexcept {
+  if (reply.is_error()) return;  // nothing was popped; its text is no element
   try {
     auto elements = elements_of(reply);
     if (!elements.empty()) give_back(command.first_argument(), std::move(elements));
@@ -531,7 +532,7 @@ asio::awaitable<void> pop_service::keep_waiting_connection(std::shared_ptr<pop_s
       if (of) const auto discarded = std::move(of->nodes_);
     }
   } guard{self.get()};
-  bool connected = false;
+  bool connected = !self->waiting_->is_closed();  // left behind for lack of memory
   for (int starved = 0; self->open_ && starved < 3;) {
     try {
       if (!connected) {

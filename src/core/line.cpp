@@ -14,8 +14,8 @@ line::admission line::push(operation& op) {
   const std::size_t size = op.request.bytes().size();
   if (operations_ >= config_.max_operations) return admission::full;
   // What was cancelled holds its place until the output is asked for, which a blocked connection does not do.
-  if (!has_room(size)) restage();
-  if (!has_room(size)) return admission::full;
+  if (!has_room(op)) restage();
+  if (!has_room(op)) return admission::full;
 
   if (open_ && waiting_.empty() && unsent_bytes() < config_.high_water) {
     stage(op);
@@ -30,10 +30,12 @@ line::admission line::push(operation& op) {
 }
 
 // What was sent is kept until its answer comes, and so has a bound of its own: a server that reads and does not answer
-// would otherwise have us keep whatever the network carries.
-bool line::has_room(std::size_t size) const noexcept {
+// would otherwise have us keep whatever the network carries. The library's own operations are few, and may be elements
+// on their way back, which must not be refused.
+bool line::has_room(const operation& op) const noexcept {
+  if (op.internal) return true;
   const std::size_t pending = waiting_bytes_ + unsent_bytes();
-  if (pending != 0 && pending + size > config_.max_output_bytes) return false;
+  if (pending != 0 && pending + op.request.bytes().size() > config_.max_output_bytes) return false;
   const operation* first = in_line_.front();
   return !first || first->begin >= sent_ || sent_ - first->begin < config_.max_output_bytes;
 }

@@ -121,7 +121,7 @@ class line {
 
  private:
   [[nodiscard]] std::size_t unsent_bytes() const noexcept { return output_.size() - output_head_; }
-  [[nodiscard]] bool has_room(std::size_t size) const noexcept;
+  [[nodiscard]] bool has_room(const operation& op) const noexcept;
   [[nodiscard]] bool may_have_run(const operation& op) const noexcept;
   bool try_delay(operation& op, reply_view reply, time_point now);
   void stage(operation& op);

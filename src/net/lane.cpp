@@ -91,15 +91,16 @@ asio::awaitable<void> lane::open(unsigned attempts) {
   const auto self = shared_from_this();
   set_phase(phase_type::opening);
   try {
+    stop_ = std::make_shared<asio::cancellation_signal>();
     co_await connect({attempts, true});
+    set_phase(phase_type::running);
+    asio::co_spawn(strand_, keep(self),
+                   asio::consign(asio::bind_cancellation_slot(stop_->slot(), asio::detached), stop_));
   } catch (...) {
+    if (connection_) lose(no_memory, true);  // nobody would read from it
     set_phase(phase_type::closed);
     throw;
   }
-  set_phase(phase_type::running);
-  stop_ = std::make_shared<asio::cancellation_signal>();
-  asio::co_spawn(strand_, keep(self),
-                 asio::consign(asio::bind_cancellation_slot(stop_->slot(), asio::detached), stop_));
 }
 
 void lane::set_phase(phase_type phase) {
@@ -489,8 +490,15 @@ void lane::flush(core::time_point now) {
 // Not under the lock: a stream may be writable again at once.
 void lane::wait_until_writable() noexcept {
   const auto wait = [](std::shared_ptr<lane> self, std::shared_ptr<connection> blocked) -> asio::awaitable<void> {
-    co_await blocked->wait_writable();
+    bool writable = false;
+    try {
+      co_await blocked->wait_writable();
+      writable = true;
+    } catch (const std::bad_alloc&) {
+      // Nobody would write any more.
+    }
     if (self->connection_ != blocked) co_return;
+    if (!writable) co_return self->break_connection(no_memory);
     self->write_blocked_ = self->awaiting_writable_ = false;
     self->service();
   };
@@ -524,6 +532,7 @@ void lane::send_ping() {
   core::operation& op = *pool_.take();
   op.request = detail::request(true, {"PING"});
   op.deadline = core::time_point::max();
+  op.internal = true;
   try {
     if (line_.push(op) == core::line::admission::accepted) return;
   } catch (...) {

@@ -87,12 +87,19 @@ class openssl_stream final : public tls_stream {
     if (ec || session_->writing || bytes.empty()) return 0;
     session_->output.assign(bytes.substr(0, most_pending));
     session_->writing = true;
-    asio::async_write(session_->io, asio::buffer(session_->output),
-                      [self = session_](const error_code& failure, std::size_t) {
-                        self->writing = false;
-                        self->write_failure = self->failure_of(failure);
-                        self->written.notify_all();
-                      });
+    try {
+      asio::async_write(session_->io, asio::buffer(session_->output),
+                        [self = session_](const error_code& failure, std::size_t) {
+                          self->writing = false;
+                          self->write_failure = self->failure_of(failure);
+                          self->written.notify_all();
+                        });
+    } catch (const std::bad_alloc&) {
+      // A record may be encrypted and lost: what came after it would not be understood.
+      session_->writing = false;
+      ec = session_->write_failure = asio::error::no_memory;
+      return 0;
+    }
     return session_->output.size();
   }
 

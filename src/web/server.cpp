@@ -54,7 +54,7 @@ asio::awaitable<void> server::start() {
   // What the startup hooks made shall not be left behind, also when it was a cancellation that ended them.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  co_await undisturbed(state->served().run_shutdown());
+  if (state->is_first_stop()) co_await undisturbed(state->served().run_shutdown());
   co_await asio::this_coro::throw_if_cancelled(throws);
   std::rethrow_exception(problem);
 }
@@ -72,11 +72,15 @@ asio::awaitable<void> serve(application& served, server_config settings) {
   asio::signal_set signals(executor, SIGINT, SIGTERM);
   server running(executor, served, settings);
   co_await running.start();
-  served.log(log_level::info, "listening on " + running.url());
-  boost::system::error_code cancelled;  // which is as good as a signal
-  co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  // Being cancelled is as good as a signal, also when it came while the start was coming to its end.
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
+  served.log(log_level::info, "listening on " + running.url());
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  if (cancellation.cancelled() == asio::cancellation_type::none) {
+    boost::system::error_code cancelled;
+    co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+  }
   co_await running.stop();
   co_await asio::this_coro::throw_if_cancelled(throws);
 }

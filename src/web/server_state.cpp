@@ -26,7 +26,8 @@ void check(const server_config& settings) {
   };
   if (settings.max_body_bytes == 0) refuse("max_body_bytes", "must be at least 1");
   if (settings.max_header_bytes < 256) refuse("max_header_bytes", "must be at least 256");
-  if (settings.max_header_bytes > 1024 * 1024) refuse("max_header_bytes", "must be at most 1 MiB");
+  // Beast counts the bytes of a field in 16 bits.
+  if (settings.max_header_bytes > 65'532) refuse("max_header_bytes", "must be at most 65,532");
   if (settings.max_connections == 0) refuse("max_connections", "must be at least 1");
   if (settings.max_connections_per_peer == 0) refuse("max_connections_per_peer", "must be at least 1");
   if (!(settings.max_requests_per_second >= 0)) refuse("max_requests_per_second", "must not be negative");
@@ -108,6 +109,7 @@ server_figures server_state::figures() const {
 }
 
 void server_state::listen() {
+  if (closed_ || context_->draining) throw cancelled("the server was stopped while it was starting");
   boost::system::error_code failure;
   const auto address = asio::ip::make_address(settings().address, failure);
   if (failure) throw config_error("server_config::address: \"" + settings().address + "\" is no IP address");
@@ -169,13 +171,21 @@ void server_state::take(tcp::socket socket) {
     return;
   }
   ++accepted_;
-#ifdef REDSTART_TLS
-  if (tls_) {
-    run(make_tls_connection(std::move(socket), tls_, context_, std::move(peer)));
-    return;
+  std::shared_ptr<connection> made;
+  try {
+    made = make(std::move(socket), peer);
+  } catch (...) {
+    context_->limits.leave(peer, std::chrono::steady_clock::now());
+    throw;
   }
+  run(made);
+}
+
+std::shared_ptr<connection> server_state::make(tcp::socket socket, const std::string& peer) const {
+#ifdef REDSTART_TLS
+  if (tls_) return make_tls_connection(std::move(socket), tls_, context_, peer);
 #endif
-  run(make_connection(std::move(socket), context_, std::move(peer)));
+  return make_connection(std::move(socket), context_, peer);
 }
 
 // The request is not looked at: a server that has too much to do has no time for it.

@@ -43,6 +43,7 @@ class server_state : public std::enable_shared_from_this<server_state> {
   asio::awaitable<void> watch();
   void take(asio::ip::tcp::socket socket);
   asio::awaitable<void> turn_away(asio::ip::tcp::socket socket);
+  [[nodiscard]] std::shared_ptr<connection> make(asio::ip::tcp::socket socket, const std::string& peer) const;
   void run(const std::shared_ptr<connection>& added);
   void for_each(const std::function<void(connection&)>& act) const;
   void stop_accepting();

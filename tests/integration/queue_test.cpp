@@ -146,6 +146,38 @@ TEST_P(queue, a_key_that_is_no_queue_is_an_error_for_waiting_pops_too) {
   });
 }
 
+// Nothing was popped, and its text is no element: giving it back would put it into the queue, or be tried for ever.
+TEST_P(queue, a_late_refusal_of_a_cancelled_pop_is_nobodys_element) {
+  std::vector<std::string> said;
+  settings.log = [&said](log_level, std::string_view line) { said.emplace_back(line); };
+  with_client([this](client& redis) -> asio::awaitable<void> {
+    co_await redis.set("text", std::string("is no queue"));
+    // The answer may be faster; of many tries one is not.
+    bool sent_and_cancelled = false;
+    for (int tries = 0; tries < 500 && !sent_and_cancelled; ++tries) {
+      asio::cancellation_signal stop;
+      bool ended = false;
+      redis.get_from_queue<std::string>("text", 0s)(asio::bind_cancellation_slot(
+          stop.slot(), [&](const std::exception_ptr& failure, const std::optional<std::string>&) {
+            ended = true;
+            try {
+              if (failure) std::rethrow_exception(failure);
+            } catch (const cancelled& e) {
+              sent_and_cancelled = e.maybe_applied();
+            } catch (const std::exception&) {
+            }
+          }));
+      co_await asio::post(io, asio::use_awaitable);
+      stop.emit(asio::cancellation_type::terminal);
+      while (!ended) co_await pause(1ms);
+    }
+    EXPECT_TRUE(sent_and_cancelled);
+    co_await pause(20ms);
+    co_await redis.del("text");
+  });
+  for (const std::string& line : said) EXPECT_EQ(line.find("given back"), std::string::npos) << line;
+}
+
 // Every element is got once or still there, whatever was cancelled and when.
 TEST_P(queue, cancelled_pops_lose_nothing) {
   with_client(

@@ -81,7 +81,9 @@ template <class Executor, class Call>
     sent = std::allocate_shared<parcel>(asio::recycling_allocator<parcel>(), std::move(call));
     auto open = [sent] {
       sent->opened = true;
-      sent->content();
+      // What the handler owns goes where it runs, whoever else still holds the parcel.
+      Call mine(std::move(sent->content));
+      mine();
     };
     if (site == completion_site::loop) {
       asio::dispatch(there, std::move(open));

@@ -91,6 +91,19 @@ TEST_F(line_bounds, bytes_that_were_sent_count_until_they_are_answered) {
   EXPECT_TRUE(taken(sized(4096)));
 }
 
+// Elements of queues on their way back are among them.
+TEST_F(line_bounds, bytes_do_not_bound_what_the_library_itself_sends) {
+  open();
+  EXPECT_TRUE(taken(sized(4095)));
+  write_all();
+  push(sized(100));
+  write_all();
+  EXPECT_FALSE(taken("a"));
+  operation& own = make(sized(4096));
+  own.internal = true;
+  EXPECT_EQ(line_.push(own), admission::accepted);
+}
+
 TEST_F(line_bounds, bytes_that_were_sent_over_a_lost_connection_are_not_unanswered) {
   open();
   push(sized(4096));

@@ -218,6 +218,19 @@ TEST(event, problems_of_an_envelope_have_their_place) {
             "after.id: expected at most 128 bytes");
 }
 
+// What is kept of an event, and shown on every screen, is no longer than that.
+TEST(event, texts_are_bounded) {
+  const std::string most(128, 'o');
+  EXPECT_EQ(problem_of(R"({"type": "new", "after": {"id": "o", "camera": "c", "label": ")" + most + R"(o"}})"),
+            "after.label: expected at most 128 bytes");
+  EXPECT_EQ(problem_of(R"({"type": "new", "after": {"id": "o", "camera": "c", "label": ")" + most + R"("}})"),
+            "after.start_time: required");
+  EXPECT_EQ(problem_of(R"({"id": ")" + most + R"(o", "camera_id": 1, "timestamp": "2024-01-01T12:00:00"})"),
+            "id: expected at most 128 bytes");
+  EXPECT_EQ(problem_of(R"({"camera_id": 1, "timestamp": "2024-01-01T12:00:00.)" + std::string(64, '0') + R"("})"),
+            "timestamp: expected ISO 8601, as 2024-01-01T12:00:00");
+}
+
 // Whatever the bytes, they are refused or read: a sanitizer would see anything else.
 TEST(event, any_cut_and_any_changed_byte_is_survived) {
   event_reader reader(0min);
