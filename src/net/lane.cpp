@@ -588,7 +588,7 @@ std::exception_ptr lane::describe_end(const core::operation& op) const noexcept 
 
 std::exception_ptr lane::make_end(const core::operation& op, bool in_words) const {
   const bool sent = op.was_sent;
-  const auto say = [&](auto... words) {
+  const auto say = [&](const auto&... words) {
     std::string text;
     if (!in_words) return text.assign(no_memory);
     text = context(*this, op).describe();
