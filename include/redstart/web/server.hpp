@@ -25,7 +25,7 @@ struct server_config {
 
   /// The body of one request, in bytes. More answers 413.
   std::size_t max_body_bytes = 1024 * 1024;
-  /// Request line and headers, in bytes. More answers 431.
+  /// Request line and headers, in bytes, from 256 to 65,532. More answers 431.
   std::size_t max_header_bytes = 16 * 1024;
   /// Connections at a time; more are answered 503 and closed.
   std::size_t max_connections = 20'000;
