@@ -12,7 +12,7 @@ namespace hub {
 
 /// A plain aggregate. Durations are positive.
 struct settings {
-  // --- Workers ----------------------------------------------------------------------------------------------------
+  // --- Workers -------------------------------------------------------------------------------------------------------
   /// Batches that are worked on at the same time. Zero: this hub only takes events in.
   std::size_t workers = 4;
   /// Elements of the queue taken at once, at most.
@@ -29,7 +29,7 @@ struct settings {
   /// Elements that were no events, kept for people to look at; the newest.
   std::size_t recent_unreadable = 1000;
 
-  // --- Cameras ----------------------------------------------------------------------------------------------------
+  // --- Cameras -------------------------------------------------------------------------------------------------------
   /// A camera that was silent for this long is offline.
   std::chrono::milliseconds camera_ttl = std::chrono::seconds(300);
   /// The latest detection of a camera is kept for this long.
@@ -39,7 +39,7 @@ struct settings {
   /// Cameras that are listed. Each of them is looked at every second.
   std::size_t max_cameras = 1000;
 
-  // --- Alerts -----------------------------------------------------------------------------------------------------
+  // --- Alerts --------------------------------------------------------------------------------------------------------
   /// Events with this score and above become alerts.
   int alert_threshold = 60;
   /// Alerts kept for clients that come later.
@@ -47,7 +47,7 @@ struct settings {
   /// An object that was alerted is not alerted again for this long, unless it becomes more severe.
   std::chrono::milliseconds alert_marker_ttl = std::chrono::hours(1);
 
-  // --- Rules ------------------------------------------------------------------------------------------------------
+  // --- Rules ---------------------------------------------------------------------------------------------------------
   /// Night by the clock of the house, from the first hour until before the second. The same twice: never.
   int night_from = 22;
   int night_until = 6;

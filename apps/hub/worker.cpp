@@ -98,7 +98,7 @@ void workers::interrupt(bool everything) {
   }
 }
 
-// --- One worker -----------------------------------------------------------------------------------------------------
+// --- One worker ------------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> workers::work(worker& me) {
   milliseconds wait = settings_.retry_first;
@@ -222,7 +222,7 @@ void workers::tell_unlisted() {
                                         " already; DELETE /cameras/{id} makes room");
 }
 
-// --- Giving back ----------------------------------------------------------------------------------------------------
+// --- Giving back -----------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> workers::give_back(worker& me, elements unfinished) {
   milliseconds wait = settings_.retry_first;

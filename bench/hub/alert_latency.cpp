@@ -80,8 +80,7 @@ asio::awaitable<void> pause(clock::duration time) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
-// --- The two sides
-// ----------------------------------------------------------------------------------------------------
+// --- The two sides ---------------------------------------------------------------------------------------------------
 
 /// What is going on between the sides of one measurement; both run on one thread.
 struct session {
@@ -184,8 +183,7 @@ asio::awaitable<void> open_feed(const session& all, websocket::stream<tcp::socke
   co_await feed.async_handshake(host, "/ws", asio::use_awaitable);
 }
 
-// --- One run
-// ----------------------------------------------------------------------------------------------------------
+// --- One run ---------------------------------------------------------------------------------------------------------
 
 void check_feed(const session& all) {
   if (!all.feed_lost) return;
@@ -247,8 +245,7 @@ asio::awaitable<void> wait_for_first_alert(session& all, alert_ledger& run) {
   throw std::runtime_error("no event raised an alert: does the hub have workers, and a threshold of 60 or below?");
 }
 
-// --- All of it
-// --------------------------------------------------------------------------------------------------------
+// --- All of it -------------------------------------------------------------------------------------------------------
 
 struct outcome {
   json::array figures;

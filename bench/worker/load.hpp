@@ -46,8 +46,7 @@ inline task parse_task(int argc, char** argv) {
   return asked;
 }
 
-// --- The workload, the same for every client
-// --------------------------------------------------------------------------
+// --- The workload, the same for every client -------------------------------------------------------------------------
 
 inline constexpr int mget_keys = 100;
 inline constexpr int mix_keys = 100'000;
@@ -74,8 +73,7 @@ class mixer {
   std::uint64_t state_ = 88172645463325252U;
 };
 
-// --- Measuring
-// --------------------------------------------------------------------------------------------------------
+// --- Measuring -------------------------------------------------------------------------------------------------------
 
 inline std::int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())

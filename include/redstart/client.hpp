@@ -67,7 +67,7 @@ struct each {
 /// Safe to be called from any thread. Handlers run on their associated executor, without one on the client's.
 class commands {
  public:
-  // --- Cache --------------------------------------------------------------------------------------------------------
+  // --- Cache ---------------------------------------------------------------------------------------------------------
   /// Reads a key: GET. Empty when there is none. https://redis.io/commands/get/
   template <class T = json::value, class Token = asio::deferred_t>
   auto get(std::string_view key, Token&& token = Token()) const {
@@ -114,7 +114,7 @@ class commands {
     return start<std::optional<std::chrono::milliseconds>>({true, {"PTTL", key}}, detail::decode_ttl(), token);
   }
 
-  // --- Queues -------------------------------------------------------------------------------------------------------
+  // --- Queues --------------------------------------------------------------------------------------------------------
   /// Adds a value at the end of a queue: RPUSH. Returns the queue's new length.
   template <class T, class Token = asio::deferred_t>
   auto add_to_queue(std::string_view queue, const T& value, Token&& token = Token()) const {
@@ -171,7 +171,7 @@ class commands {
     return start<bool>({false, {"DEL", queue}}, detail::decode_reply<bool>(), token);
   }
 
-  // --- Pub/sub ------------------------------------------------------------------------------------------------------
+  // --- Pub/sub -------------------------------------------------------------------------------------------------------
   /// Sends a message to whoever is subscribed now: PUBLISH. Returns how many of this server's clients got it.
   template <class T, class Token = asio::deferred_t>
   auto publish(std::string_view channel, const T& message, Token&& token = Token()) const {
@@ -180,7 +180,7 @@ class commands {
                               detail::decode_reply<std::size_t>(), token);
   }
 
-  // --- Everything else ----------------------------------------------------------------------------------------------
+  // --- Everything else -----------------------------------------------------------------------------------------------
   /// Any command. Texts are sent as they are, numbers in decimal, other values as `codec` writes them.
   ///
   /// A command that blocks (BLMOVE, XREAD with BLOCK) gets a connection of its own meanwhile, and its time from its own

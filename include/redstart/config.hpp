@@ -41,7 +41,7 @@ struct config {
   int protocol = 3;
   tls_config tls{};  ///< REDIS_TLS_CA_FILE, REDIS_TLS_CERTIFICATE_FILE, REDIS_TLS_KEY_FILE, …_SERVER_NAME, …_VERIFY
 
-  // --- Time -------------------------------------------------------------------------------------------------------
+  // --- Time ----------------------------------------------------------------------------------------------------------
   /// The deadline of each operation, counted from its call; overridden per call by `client::with`. REDIS_TIMEOUT.
   std::chrono::milliseconds timeout{5000};
   /// The limit of one attempt to connect: name, socket, TLS and handshake together. REDIS_CONNECT_TIMEOUT.
@@ -60,7 +60,7 @@ struct config {
   /// It bounds how late a black hole is found. REDIS_LIVENESS_TIMEOUT.
   std::chrono::milliseconds liveness_timeout{5000};
 
-  // --- Connections ------------------------------------------------------------------------------------------------
+  // --- Connections ---------------------------------------------------------------------------------------------------
   /// Multiplexed connections that ordinary operations share. More than one helps when replies are large.
   /// REDIS_LANES.
   unsigned lanes = 1;
@@ -72,7 +72,7 @@ struct config {
   /// REDIS_LEASE_CHECK_AFTER.
   std::chrono::milliseconds lease_check_after{5000};
 
-  // --- Bounds -----------------------------------------------------------------------------------------------------
+  // --- Bounds --------------------------------------------------------------------------------------------------------
   /// Operations that may be unanswered on one lane, sent or waiting, and pops that may wait; one more fails with
   /// `overloaded`.
   /// REDIS_MAX_OPERATIONS.

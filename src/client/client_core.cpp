@@ -78,8 +78,7 @@ client_core::client_core(const asio::any_io_executor& home, config settings)
 
 client_core::~client_core() = default;
 
-// --- Connecting
-// ---------------------------------------------------------------------------------------------------------
+// --- Connecting ------------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> client_core::connect() {
   const auto self = shared_from_this();
@@ -164,8 +163,7 @@ void client_core::set_phase(phase_type phase) {
   phase_changed_.notify_all();
 }
 
-// --- Operations
-// ---------------------------------------------------------------------------------------------------------
+// --- Operations ------------------------------------------------------------------------------------------------------
 
 net::submit_options client_core::submit_options_of(const call_options& options) const noexcept {
   return {.timeout = options.timeout.value_or(settings_.timeout)};

@@ -112,8 +112,7 @@ pop_service::pop_service(net::strand on, std::shared_ptr<const net::shared_optio
 
 pop_service::~pop_service() = default;
 
-// --- From callers
-// ---------------------------------------------------------------------------------------------------------
+// --- From callers ----------------------------------------------------------------------------------------------------
 
 void pop_service::submit(pop_request&& pop, std::chrono::nanoseconds patience, completion_maker& maker) {
   if (pop.timeout <= std::chrono::nanoseconds::zero() || pop.max == 0) {
@@ -205,8 +204,7 @@ void pop_service::remove(std::uint64_t id) noexcept {
   pump();
 }
 
-// --- What the broker wants
-// --------------------------------------------------------------------------------------------------
+// --- What the broker wants -------------------------------------------------------------------------------------------
 
 void pop_service::pump() noexcept {
   // A completion that is told here may submit again, which comes back to this function.
@@ -428,8 +426,7 @@ std::shared_ptr<pop_service::node> pop_service::take(core::pop_waiter& waiter) n
   return taken;
 }
 
-// --- Carrying it out
-// --------------------------------------------------------------------------------------------------------
+// --- Carrying it out -------------------------------------------------------------------------------------------------
 
 void pop_service::send(net::lane& over, request&& command, const net::submit_options& options, on_answer answer,
                        on_failure failure) {
@@ -592,8 +589,7 @@ void pop_service::arm_timer() noexcept {
   }
 }
 
-// --- Opening and closing
-// ----------------------------------------------------------------------------------------------------
+// --- Opening and closing ---------------------------------------------------------------------------------------------
 
 void pop_service::open() {
   open_ = true;

@@ -26,7 +26,7 @@ constexpr const char* idle = "nobody is subscribed";
 
 }  // namespace
 
-// --- Connecting -----------------------------------------------------------------------------------------------------
+// --- Connecting ------------------------------------------------------------------------------------------------------
 
 // One that is on its way out starts its successor itself.
 void pubsub_service::start() {
@@ -143,7 +143,7 @@ void pubsub_service::lose(const std::string& why) {
           why);
 }
 
-// --- Reading --------------------------------------------------------------------------------------------------------
+// --- Reading ---------------------------------------------------------------------------------------------------------
 
 asio::awaitable<std::string> pubsub_service::serve() {
   const auto connected = connection_;
@@ -260,7 +260,7 @@ void pubsub_service::refuse_name(kind_type kind, const std::string& name, std::s
   }
 }
 
-// --- Writing --------------------------------------------------------------------------------------------------------
+// --- Writing ---------------------------------------------------------------------------------------------------------
 
 void pubsub_service::post_service() {
   if (service_posted_) return;

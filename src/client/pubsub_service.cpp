@@ -84,7 +84,7 @@ void pubsub_service::discard_all() noexcept {
   }
 }
 
-// --- Verbs ----------------------------------------------------------------------------------------------------------
+// --- Verbs -----------------------------------------------------------------------------------------------------------
 
 // Takes a listener out again unless its `subscribe` came to a good end.
 class pubsub_service::membership {
@@ -185,7 +185,7 @@ void pubsub_service::close() noexcept {
   stop_->emit(asio::cancellation_type::terminal);
 }
 
-// --- Listeners ------------------------------------------------------------------------------------------------------
+// --- Listeners -------------------------------------------------------------------------------------------------------
 
 std::shared_ptr<listener> pubsub_service::enroll(subscription_options&& options) {
   auto added = std::make_shared<listener>(strand_);

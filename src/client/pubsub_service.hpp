@@ -53,8 +53,7 @@ class pubsub_service final : public subscription_owner, public std::enable_share
   using verb = pubsub_line::verb;
   class membership;
 
-  // --- Listeners: pubsub_service.cpp
-  // ----------------------------------------------------------------------------------
+  // --- Listeners: pubsub_service.cpp ---------------------------------------------------------------------------------
   std::shared_ptr<listener> enroll(subscription_options&& options);
   void withdraw(const std::shared_ptr<listener>& leaving) noexcept;
   void end(const std::shared_ptr<listener>& ended, const std::exception_ptr& why);
@@ -64,8 +63,7 @@ class pubsub_service final : public subscription_owner, public std::enable_share
   [[nodiscard]] std::exception_ptr too_late(const std::string& what, std::chrono::nanoseconds timeout) const;
   void discard_all() noexcept;
 
-  // --- The connection: pubsub_connection.cpp
-  // --------------------------------------------------------------------------
+  // --- The connection: pubsub_connection.cpp -------------------------------------------------------------------------
   void start();
   static asio::awaitable<void> run(std::shared_ptr<pubsub_service> self);
   asio::awaitable<bool> connect();

@@ -25,7 +25,7 @@ session_effect effect_of(std::string_view name) noexcept {
 
 }  // namespace
 
-// --- The state ------------------------------------------------------------------------------------------------------
+// --- The state -------------------------------------------------------------------------------------------------------
 
 session_state::session_state(net::strand on, net::lease lent, const asio::any_io_executor& home,
                              std::chrono::nanoseconds patience)
@@ -92,7 +92,7 @@ void session_state::give_back() noexcept {
   lease_.give_back();
 }
 
-// --- What the templates call ----------------------------------------------------------------------------------------
+// --- What the templates call -----------------------------------------------------------------------------------------
 
 session_command make_session_command(std::span<const std::string_view> args) {
   const session_effect effect = effect_of(args.front());

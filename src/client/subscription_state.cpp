@@ -48,7 +48,7 @@ subscription_state::subscription_state(asio::any_io_executor home, const subscri
       buffer_(options.max_messages, options.max_bytes, options.when_full),
       owner_(std::move(owner)) {}
 
-// --- The listener ---------------------------------------------------------------------------------------------------
+// --- The listener ----------------------------------------------------------------------------------------------------
 
 void subscription_state::next(next_handler handler, const asio::any_io_executor& executor) {
   waiter asking{std::move(handler), work(executor), 0};
@@ -97,7 +97,7 @@ bool subscription_state::is_open() const noexcept {
   return !ended_;
 }
 
-// --- The service ----------------------------------------------------------------------------------------------------
+// --- The service -----------------------------------------------------------------------------------------------------
 
 bool subscription_state::deliver(const message_view& arrived, time_point now) {
   std::unique_lock lock(mutex_);

@@ -44,8 +44,7 @@ class subscription_state final : public std::enable_shared_from_this<subscriptio
   subscription_state& operator=(const subscription_state&) = delete;
   ~subscription_state() { discard(); }
 
-  // --- For the listener, from any thread
-  // ------------------------------------------------------------------------------
+  // --- For the listener, from any thread -----------------------------------------------------------------------------
   /// `handler` is posted to `executor` when there is something for it.
   void next(next_handler handler, const asio::any_io_executor& executor);
   /// The listener goes: what is buffered is dropped, a waiting `next` fails with `cancelled`, the owner is told. Once.
@@ -53,8 +52,7 @@ class subscription_state final : public std::enable_shared_from_this<subscriptio
   [[nodiscard]] bool is_open() const noexcept;
   [[nodiscard]] const asio::any_io_executor& home() const noexcept { return home_; }
 
-  // --- For the service
-  // ------------------------------------------------------------------------------------------------
+  // --- For the service -----------------------------------------------------------------------------------------------
   /// False: it takes no more messages, because it has ended, perhaps just now by its own overflow policy.
   [[nodiscard]] bool deliver(const message_view& arrived, time_point now);
   /// The connection was lost.

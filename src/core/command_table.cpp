@@ -115,7 +115,7 @@ constexpr table_type table = [] {
   return amended;
 }();
 
-// --- Lookup: an open hash table of row numbers, filled by the compiler --------------------------------------------
+// --- Lookup: an open hash table of row numbers, filled by the compiler -----------------------------------------------
 
 constexpr std::size_t bucket_count = 1024;
 static_assert(table.size() < bucket_count / 2, "probing gets slow");

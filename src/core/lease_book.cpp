@@ -9,7 +9,7 @@ namespace redstart::core {
 
 // Everything moves between lists by splicing: giving back and leaving must not need memory.
 
-// --- Users ----------------------------------------------------------------------------------------------------------
+// --- Users -----------------------------------------------------------------------------------------------------------
 
 void lease_book::arrive(lease_user& user, time_point deadline, time_point now) {
   assert(open_ && user.state_ == lease_user::state_type::away);
@@ -61,7 +61,7 @@ void lease_book::give_back(lease_number connection, bool clean, time_point now) 
   }
 }
 
-// --- Connections ----------------------------------------------------------------------------------------------------
+// --- Connections -----------------------------------------------------------------------------------------------------
 
 bool lease_book::dialed(std::uint64_t round, lease_number connection, time_point now) {
   if (round != round_) return false;
@@ -100,7 +100,7 @@ void lease_book::lost(lease_number connection) noexcept {
   }
 }
 
-// --- The whole ------------------------------------------------------------------------------------------------------
+// --- The whole -------------------------------------------------------------------------------------------------------
 
 void lease_book::close() noexcept {
   open_ = false;
@@ -160,7 +160,7 @@ pool_figures lease_book::figures() const noexcept {
   return figures;
 }
 
-// --- Moving about ---------------------------------------------------------------------------------------------------
+// --- Moving about ----------------------------------------------------------------------------------------------------
 
 lease_book::entries::iterator lease_book::find(entries& in, lease_number number) noexcept {
   return std::find_if(in.begin(), in.end(), [number](const entry& one) { return one.number == number; });

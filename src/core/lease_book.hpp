@@ -84,7 +84,7 @@ class lease_book {
   lease_book(const lease_book&) = delete;
   lease_book& operator=(const lease_book&) = delete;
 
-  // --- Users --------------------------------------------------------------------------------------------------------
+  // --- Users ---------------------------------------------------------------------------------------------------------
   /// A user asks for a connection; served at once when one is free. Only while open.
   void arrive(lease_user& user, time_point deadline, time_point now);
   /// The served user has its connection from here on; gives it back with `give_back`.
@@ -96,7 +96,7 @@ class lease_book {
   /// `clean`: the next user may have it. A number from before `close` is ignored.
   void give_back(lease_number connection, bool clean, time_point now) noexcept;
 
-  // --- Connections --------------------------------------------------------------------------------------------------
+  // --- Connections ---------------------------------------------------------------------------------------------------
   /// The connection that was dialled is there. False when nobody wants it any more, because the book was closed
   /// meanwhile. On `bad_alloc` it is not in the book, and `dial_failed` is to be called.
   bool dialed(std::uint64_t round, lease_number connection, time_point now);
@@ -106,7 +106,7 @@ class lease_book {
   /// The connection was lost. Who was lent it finds out alone, and gives it back.
   void lost(lease_number connection) noexcept;
 
-  // --- The whole ----------------------------------------------------------------------------------------------------
+  // --- The whole -----------------------------------------------------------------------------------------------------
   void open() noexcept { open_ = true; }
   /// Dismisses every user who waits and forgets every connection, lent ones too.
   void close() noexcept;

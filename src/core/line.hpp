@@ -47,7 +47,7 @@ class line {
   line(const line&) = delete;
   line& operator=(const line&) = delete;
 
-  // --- From callers -------------------------------------------------------------------------------------------------
+  // --- From callers --------------------------------------------------------------------------------------------------
   enum class admission {
     accepted,
     full,  ///< a bound is reached; the operation is untouched
@@ -68,7 +68,7 @@ class line {
     return op.was_sent || (op.state == operation_state::staged && op.begin < sent_);
   }
 
-  // --- From the driver ----------------------------------------------------------------------------------------------
+  // --- From the driver -----------------------------------------------------------------------------------------------
   /// The connection can be written to.
   void opened() noexcept;
   /// The connection is gone. Unsent operations wait for the next one, in their order, and so do sent ones that may be

@@ -38,7 +38,7 @@ void pop_waiter_list::remove(pop_waiter& waiter) noexcept {
   waiter.next_in_line = waiter.previous_in_line = nullptr;
 }
 
-// --- Queues --------------------------------------------------------------------------------------------------------
+// --- Queues ----------------------------------------------------------------------------------------------------------
 
 pop_queue& pop_broker::entry(std::string_view name) {
   if (const auto found = by_name_.find(name); found != by_name_.end()) return *found->second;
@@ -90,7 +90,7 @@ void pop_broker::accept(pop_queue& queue, std::vector<std::string> elements) {
   }
 }
 
-// --- Consumers -----------------------------------------------------------------------------------------------------
+// --- Consumers -------------------------------------------------------------------------------------------------------
 
 void pop_broker::add(pop_waiter& waiter, std::string_view name) {
   assert(waiter.where == pop_waiter::place::outside && waiter.want != 0);
@@ -139,7 +139,7 @@ bool pop_broker::asked(const pop_waiter& waiter) noexcept {
   return waiter.queue != nullptr ? waiter.arrival <= waiter.queue->heard : waiter.was_asked;
 }
 
-// --- Answers -------------------------------------------------------------------------------------------------------
+// --- Answers ---------------------------------------------------------------------------------------------------------
 
 void pop_broker::probed(std::string_view name, std::vector<std::string> elements) {
   pop_queue& queue = entry(name);
@@ -247,7 +247,7 @@ void pop_broker::close() {
   for (pop_queue& queue : queues_) changed(queue);
 }
 
-// --- What to do ----------------------------------------------------------------------------------------------------
+// --- What to do ------------------------------------------------------------------------------------------------------
 
 pop_action pop_broker::next(time_point now) {
   pop_action action;

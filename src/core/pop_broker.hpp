@@ -169,7 +169,7 @@ class pop_broker {
   pop_broker(const pop_broker&) = delete;
   pop_broker& operator=(const pop_broker&) = delete;
 
-  // --- From consumers -----------------------------------------------------------------------------------------------
+  // --- From consumers ------------------------------------------------------------------------------------------------
   /// Lines up a waiter that is outside. On `bad_alloc` it still is.
   void add(pop_waiter& waiter, std::string_view name);
   /// The waiter leaves and never gets an element; those on their way to it go to the next one, or back. False when it
@@ -179,7 +179,7 @@ class pop_broker {
   /// knowledge about the queue but trouble with the connections. Asked inside, or after it left.
   [[nodiscard]] static bool asked(const pop_waiter& waiter) noexcept;
 
-  // --- Answers on the lane ------------------------------------------------------------------------------------------
+  // --- Answers on the lane -------------------------------------------------------------------------------------------
   void probed(std::string_view name, std::vector<std::string> elements);
   /// No answer will come: lane trouble. The queue is left to BLPOP.
   void probe_failed(std::string_view name);
@@ -188,7 +188,7 @@ class pop_broker {
   /// `did` is false also when no answer came. While the BLPOP stays outstanding it is asked again after a pause.
   void unblocked(bool did, time_point now);
 
-  // --- Answers on the waiting connection ----------------------------------------------------------------------------
+  // --- Answers on the waiting connection -----------------------------------------------------------------------------
   void popped(std::string_view name, std::string element);
   /// Time-out at the server, or unblocked.
   void nothing_popped();
@@ -198,7 +198,7 @@ class pop_broker {
   void drained(std::string_view name, std::vector<std::string> elements);
   void drain_failed(std::string_view name);
 
-  // --- The waiting connection itself --------------------------------------------------------------------------------
+  // --- The waiting connection itself ---------------------------------------------------------------------------------
   void connected() noexcept { connected_ = true; }
   /// The outstanding block and drains are void; waiters stay.
   void disconnected();

@@ -84,8 +84,7 @@ void lane::discard_all() noexcept {
   }
 }
 
-// --- Connecting
-// ---------------------------------------------------------------------------------------------------------
+// --- Connecting ------------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> lane::open(unsigned attempts) {
   const auto self = shared_from_this();
@@ -284,8 +283,7 @@ void lane::lose(std::string_view why, bool for_good) noexcept {
   if (!for_good) service();
 }
 
-// --- Replies
-// ------------------------------------------------------------------------------------------------------------
+// --- Replies ---------------------------------------------------------------------------------------------------------
 
 asio::awaitable<std::string> lane::serve() {
   const auto connected = connection_;
@@ -371,8 +369,7 @@ void lane::deliver() {
   }
 }
 
-// --- Requests
-// -----------------------------------------------------------------------------------------------------------
+// --- Requests --------------------------------------------------------------------------------------------------------
 
 void lane::submit(detail::request&& request, const submit_options& options, detail::completion_maker& maker) {
   const core::time_point deadline = deadline_after(options.timeout);
@@ -560,8 +557,7 @@ void lane::arm_timer(core::time_point due) noexcept {
   }
 }
 
-// --- Endings
-// ------------------------------------------------------------------------------------------------------------
+// --- Endings ---------------------------------------------------------------------------------------------------------
 
 void lane::tell(core::ended_list& ended) noexcept {
   while (core::operation* op = ended.pop_front()) {
@@ -634,8 +630,7 @@ std::exception_ptr lane::describe_closed(const core::operation& op) const {
   return std::make_exception_ptr(not_connected(what + ": not connected, call connect first"));
 }
 
-// --- Looking
-// ------------------------------------------------------------------------------------------------------------
+// --- Looking ---------------------------------------------------------------------------------------------------------
 
 bool lane::is_quiet() {
   const std::lock_guard lock(mutex_);

@@ -25,7 +25,7 @@ std::string milliseconds(std::chrono::nanoseconds time) {
 
 }  // namespace
 
-// --- The lease ------------------------------------------------------------------------------------------------------
+// --- The lease -------------------------------------------------------------------------------------------------------
 
 lease& lease::operator=(lease&& other) noexcept {
   if (this == &other) return *this;
@@ -43,7 +43,7 @@ void lease::give_back() noexcept {
   if (const auto pool = std::move(pool_)) pool->take_back(number_, *connection, tainted_);
 }
 
-// --- Borrowing ------------------------------------------------------------------------------------------------------
+// --- Borrowing -------------------------------------------------------------------------------------------------------
 
 // Lives in the frame of `borrow`: however that ends, nothing stays behind in the book.
 class lease_pool::user final : public core::lease_user {
@@ -130,7 +130,7 @@ void lease_pool::take_back(core::lease_number number, lane& connection, bool tai
   work();
 }
 
-// --- Working --------------------------------------------------------------------------------------------------------
+// --- Working ---------------------------------------------------------------------------------------------------------
 
 // What is started here may end at once and report: the loop that runs already sees to what follows from it.
 void lease_pool::work() noexcept {
@@ -304,7 +304,7 @@ void lease_pool::schedule_sweep() noexcept {
   }
 }
 
-// --- Closing --------------------------------------------------------------------------------------------------------
+// --- Closing ---------------------------------------------------------------------------------------------------------
 
 void lease_pool::close() noexcept {
   book_.close();

@@ -181,8 +181,7 @@ bool run_until(asio::io_context& io, Done done, Progress progress) {
   return done();
 }
 
-// --- Pops
-// -------------------------------------------------------------------------------------------------------------
+// --- Pops ------------------------------------------------------------------------------------------------------------
 
 struct pop_storm {
   pop_storm(stage& on_stage, std::uint64_t count, std::uint64_t seed)

@@ -17,7 +17,7 @@ namespace {
 
 using net::lease;
 
-// --- Lending --------------------------------------------------------------------------------------------------------
+// --- Lending ---------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, connection_is_made_when_needed_and_used_again) {
   const auto pool = make_pool();
@@ -117,7 +117,7 @@ TEST_F(lease_pool_test, waiting_ends_at_the_deadline_and_says_why) {
   });
 }
 
-// --- What may be used again -----------------------------------------------------------------------------------------
+// --- What may be used again ------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, tainted_connection_is_closed) {
   const auto pool = make_pool();
@@ -168,7 +168,7 @@ TEST_F(lease_pool_test, closed_connection_does_not_delay_the_next_user) {
   EXPECT_EQ(pool->figures().created, 2U);
 }
 
-// --- Idle connections -----------------------------------------------------------------------------------------------
+// --- Idle connections ------------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, connection_lost_with_the_server_is_replaced_unseen) {
   const auto pool = make_pool({.check_after = 0ms});
@@ -235,7 +235,7 @@ TEST_F(lease_pool_test, idle_connections_are_closed_in_time) {
   EXPECT_TRUE(eventually_seen(0));
 }
 
-// --- Servers that refuse --------------------------------------------------------------------------------------------
+// --- Servers that refuse ---------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, each_user_is_told_after_one_attempt_that_there_is_no_server) {
   const auto pool = make_pool({.max_leased = 2}, "unix:///nonexistent/redis.sock");
@@ -291,7 +291,7 @@ TEST_F(lease_pool_test, silent_server_does_not_hold_a_user_beyond_its_deadline) 
   EXPECT_EQ(pool->figures().waiting, 0U);
 }
 
-// --- Closing --------------------------------------------------------------------------------------------------------
+// --- Closing ---------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_pool_test, closing_ends_waiting_lent_and_idle_and_it_can_be_opened_again) {
   const auto pool = make_pool({.max_leased = 2});

@@ -130,7 +130,7 @@ TEST_F(pubsub_losses, a_peer_that_falls_silent_is_found_and_replaced) {
   });
 }
 
-// --- A server that breaks the rules ---------------------------------------------------------------------------------
+// --- A server that breaks the rules ----------------------------------------------------------------------------------
 
 // Logs everybody in, confirms the channel "a", then says `bytes` to its first client and publishes to every later one.
 class rude_server {

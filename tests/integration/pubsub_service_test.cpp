@@ -105,7 +105,7 @@ TEST_P(pubsub_protocols, a_name_that_was_given_up_and_taken_again_is_subscribed)
   });
 }
 
-// --- Slow subscribers -----------------------------------------------------------------------------------------------
+// --- Slow subscribers ------------------------------------------------------------------------------------------------
 
 TEST_F(pubsub, a_slow_subscriber_has_its_policy_and_slows_nobody) {
   constexpr int count = 2000;
@@ -159,7 +159,7 @@ TEST_F(pubsub, a_thousand_subscriptions_share_one_connection) {
   });
 }
 
-// --- Failures -------------------------------------------------------------------------------------------------------
+// --- Failures --------------------------------------------------------------------------------------------------------
 
 TEST_F(pubsub, a_client_that_is_not_open_refuses) {
   service = std::make_shared<detail::pubsub_service>(on, options);
@@ -312,7 +312,7 @@ TEST_P(pubsub_permissions, a_subscription_whose_channel_was_forbidden_meanwhile_
   });
 }
 
-// --- Waiting --------------------------------------------------------------------------------------------------------
+// --- Waiting ---------------------------------------------------------------------------------------------------------
 
 TEST_F(pubsub, a_cancelled_next_loses_nothing) {
   run([&]() -> asio::awaitable<void> {
@@ -362,7 +362,7 @@ TEST_F(pubsub, next_close_and_the_destructor_may_be_called_from_another_thread) 
   });
 }
 
-// --- Endings --------------------------------------------------------------------------------------------------------
+// --- Endings ---------------------------------------------------------------------------------------------------------
 
 TEST_F(pubsub, closing_the_client_ends_subscriptions_after_what_is_buffered) {
   run([&]() -> asio::awaitable<void> {

@@ -81,7 +81,7 @@ class session_test : public loop_test {
   config settings;
 };
 
-// --- What it is for -------------------------------------------------------------------------------------------------
+// --- What it is for --------------------------------------------------------------------------------------------------
 
 TEST_F(session_test, transaction_runs_when_the_watched_key_stayed_as_it_was) {
   with_client([&](client& redis) -> asio::awaitable<void> {
@@ -199,7 +199,7 @@ TEST_F(session_test, commands_that_would_change_more_are_refused_by_the_call) {
   });
 }
 
-// --- Giving back ----------------------------------------------------------------------------------------------------
+// --- Giving back -----------------------------------------------------------------------------------------------------
 
 TEST_F(session_test, connection_is_used_again_after_what_was_watched_is_over) {
   with_client([&](client& redis) -> asio::awaitable<void> {
@@ -335,7 +335,7 @@ TEST_F(session_test, moved_session_takes_the_connection_along) {
   });
 }
 
-// --- Trouble --------------------------------------------------------------------------------------------------------
+// --- Trouble ---------------------------------------------------------------------------------------------------------
 
 TEST_F(session_test, lost_connection_ends_the_session_and_not_the_client) {
   with_client([&](client& redis) -> asio::awaitable<void> {

@@ -88,7 +88,7 @@ class line_fixture : public ::testing::Test {
     EXPECT_EQ(pool_.in_use(), 0U) << "an operation was lost";
   }
 
-  // --- Callers ------------------------------------------------------------------------------------------------------
+  // --- Callers -------------------------------------------------------------------------------------------------------
   operation& make(detail::request request, time_point deadline = time_point::max()) {
     operation& op = *pool_.take();
     op.request = std::move(request);
@@ -132,7 +132,7 @@ class line_fixture : public ::testing::Test {
     return told != nullptr;
   }
 
-  // --- The driver ---------------------------------------------------------------------------------------------------
+  // --- The driver ----------------------------------------------------------------------------------------------------
   void open() { line_.opened(); }
 
   /// Hands over at most `count` bytes and returns them.

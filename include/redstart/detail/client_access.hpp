@@ -23,8 +23,7 @@ struct set_options;
 
 namespace detail {
 
-// --- Verbs that are more than one request: coroutines on the client's strand
-// ------------------------------------------
+// --- Verbs that are more than one request: coroutines on the client's strand -----------------------------------------
 [[nodiscard]] asio::any_io_executor strand_of(client_core& core);
 asio::awaitable<void> connect(client_core& core);
 asio::awaitable<void> disconnect(client_core& core);
@@ -42,8 +41,7 @@ auto spawn(client_core& core, asio::awaitable<Result> work) {
   return asio::co_spawn(strand_of(core), std::move(work), asio::deferred);
 }
 
-// --- Requests
-// ---------------------------------------------------------------------------------------------------------
+// --- Requests --------------------------------------------------------------------------------------------------------
 request set_request(std::string_view key, std::string_view value, const set_options& options);
 void add_exec(request& transaction);
 
@@ -120,8 +118,7 @@ auto start_command(client_core* core, const call_options& options, std::span<con
       std::move(decode));
 }
 
-// --- Decoders
-// ---------------------------------------------------------------------------------------------------------
+// --- Decoders --------------------------------------------------------------------------------------------------------
 struct decode_ttl {
   void operator()(reply_view reply, std::optional<std::chrono::milliseconds>& result) const;
 };

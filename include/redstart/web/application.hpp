@@ -60,7 +60,7 @@ class application {
   application& operator=(const application&) = delete;
   ~application();
 
-  // --- Routes -------------------------------------------------------------------------------------------------------
+  // --- Routes --------------------------------------------------------------------------------------------------------
   /// Adds a route. `pattern` is a path; `{id}` in it is any one segment, `{rest...}` at its end all that follow.
   /// Throws `config_error` for a pattern that is none and for a route that is there already.
   template <detail::injectable Handler>
@@ -97,7 +97,7 @@ class application {
   /// The routes in the order they were added.
   [[nodiscard]] std::vector<route> routes() const;
 
-  // --- Providers ----------------------------------------------------------------------------------------------------
+  // --- Providers -----------------------------------------------------------------------------------------------------
   /// Registers where a `T` comes from, for handlers with a parameter `T&`, `const T&`, `T`, `T*` or
   /// `std::shared_ptr<T>`. `provider` is a function or a coroutine, returns a `T`, a `T&` or a `std::shared_ptr<T>`,
   /// and may take parameters as a handler does, of other providers too. It is called once a request, before the
@@ -115,7 +115,7 @@ class application {
     add_provider(detail::bind_provider(std::move(provider)), true);
   }
 
-  // --- Hooks --------------------------------------------------------------------------------------------------------
+  // --- Hooks ---------------------------------------------------------------------------------------------------------
   using hook = std::function<asio::awaitable<void>()>;
   /// Runs before the first request is accepted, in the order they were added. One that throws ends serving.
   void on_startup(hook run) { startup_.push_back(std::move(run)); }
@@ -128,7 +128,7 @@ class application {
   /// Where errors of handlers go.
   void log_to(log_sink sink) { log_ = std::move(sink); }
 
-  // --- Serving ------------------------------------------------------------------------------------------------------
+  // --- Serving -------------------------------------------------------------------------------------------------------
   /// Makes the response to a request; never throws. Servers call it, and tests: it needs no socket.
   [[nodiscard]] asio::awaitable<response> handle(const request& asked);
 

@@ -61,8 +61,7 @@ std::string text_of(const option& which, config settings) {
   return to_text(which.kind, number_of(which, settings).value());
 }
 
-// --- Text
-// -------------------------------------------------------------------------------------------------------------
+// --- Text ------------------------------------------------------------------------------------------------------------
 
 TEST(config_text, durations_take_units_and_fractions) {
   const auto parse = [](std::string_view text) { return parse_number(option_kind::duration, text); };
@@ -147,8 +146,7 @@ TEST(config_text, numbers_are_written_so_that_they_are_read_back) {
   EXPECT_EQ(to_text(option_kind::bytes, 1 << 29), "512m");
 }
 
-// --- Environment
-// ------------------------------------------------------------------------------------------------------
+// --- Environment -----------------------------------------------------------------------------------------------------
 
 TEST(config_from_env, nothing_set_gives_the_defaults) {
   const config defaults;
@@ -286,8 +284,7 @@ TEST(config_from_env, reads_the_environment_of_the_process) {
   EXPECT_EQ(read.lanes, 3U);
 }
 
-// --- Validation
-// -------------------------------------------------------------------------------------------------------
+// --- Validation ------------------------------------------------------------------------------------------------------
 
 TEST(config_validate, defaults_are_valid) { EXPECT_NO_THROW(config{}.validate()); }
 
@@ -334,8 +331,7 @@ TEST(config_validate, bad_url_is_named) {
   EXPECT_TRUE(contains(error_of(config{.url = ""}), "url (REDIS_URL)"));
 }
 
-// --- The page docs/configuration.md
-// -------------------------------------------------------------------------------------
+// --- The page docs/configuration.md ----------------------------------------------------------------------------------
 
 // The rows of the page's tables of options: | `option` | `VARIABLE` | default | ...
 std::map<std::string, std::vector<std::string>> documented_options() {

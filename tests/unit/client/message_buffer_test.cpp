@@ -53,7 +53,7 @@ struct script {
 
 using list = std::vector<std::string>;
 
-// --- Messages -------------------------------------------------------------------------------------------------------
+// --- Messages --------------------------------------------------------------------------------------------------------
 
 TEST(message_buffer, messages_come_out_whole_and_in_order) {
   message_buffer buffer(10, plenty, overflow_policy::drop_oldest);
@@ -85,7 +85,7 @@ TEST(message_buffer, bytes_count_names_and_payloads_and_come_down_to_zero) {
   EXPECT_EQ(buffer.bytes(), 0u);
 }
 
-// --- Overflow -------------------------------------------------------------------------------------------------------
+// --- Overflow --------------------------------------------------------------------------------------------------------
 
 TEST(message_buffer, drop_oldest_keeps_the_newest_and_counts_at_the_place_of_the_loss) {
   script s(3);
@@ -161,7 +161,7 @@ TEST(message_buffer, a_bound_of_zero_messages_holds_one) {
   EXPECT_EQ(s.all(), (list{"dropped 1", "2"}));
 }
 
-// --- Gaps -----------------------------------------------------------------------------------------------------------
+// --- Gaps ------------------------------------------------------------------------------------------------------------
 
 TEST(message_buffer, a_gap_is_told_once_with_its_length) {
   script s;
@@ -239,7 +239,7 @@ TEST(message_buffer, the_shortest_outage_is_not_told_as_zero) {
   EXPECT_EQ(s.all(), (list{"gap 1"}));
 }
 
-// --- Gaps and overflow ----------------------------------------------------------------------------------------------
+// --- Gaps and overflow -----------------------------------------------------------------------------------------------
 
 TEST(message_buffer, dropping_all_that_is_older_keeps_the_gap_before_what_remains) {
   script s(2);

@@ -156,7 +156,7 @@ TEST_F(subscription_state_test, a_second_next_fails_and_the_first_is_undisturbed
   EXPECT_EQ((*first)->text(), "1");
 }
 
-// --- Cancelling -----------------------------------------------------------------------------------------------------
+// --- Cancelling ------------------------------------------------------------------------------------------------------
 
 TEST_F(subscription_state_test, a_cancelled_next_loses_nothing) {
   const auto state = make();
@@ -216,7 +216,7 @@ TEST_F(subscription_state_test, a_cancelled_coroutine_leaves_its_next_at_once) {
   EXPECT_EQ(ended, "cancelled");
 }
 
-// --- Gaps -----------------------------------------------------------------------------------------------------------
+// --- Gaps ------------------------------------------------------------------------------------------------------------
 
 TEST_F(subscription_state_test, a_waiting_next_is_told_of_a_gap_when_it_is_over) {
   const auto state = make();
@@ -234,7 +234,7 @@ TEST_F(subscription_state_test, a_waiting_next_is_told_of_a_gap_when_it_is_over)
   EXPECT_EQ(now(listener), "new");
 }
 
-// --- Endings --------------------------------------------------------------------------------------------------------
+// --- Endings ---------------------------------------------------------------------------------------------------------
 
 TEST_F(subscription_state_test, an_end_comes_after_what_is_buffered_and_stays) {
   const auto state = make();
@@ -307,7 +307,7 @@ TEST_F(subscription_state_test, a_waiting_listener_never_overflows) {
   }
 }
 
-// --- The listener goes ----------------------------------------------------------------------------------------------
+// --- The listener goes -----------------------------------------------------------------------------------------------
 
 TEST_F(subscription_state_test, destroying_the_subscription_tells_the_owner_once) {
   const auto state = make();
@@ -403,7 +403,7 @@ TEST_F(subscription_state_test, discarding_ends_a_coroutine_that_owns_its_subscr
   EXPECT_EQ(alive.use_count(), 1);
 }
 
-// --- Threads --------------------------------------------------------------------------------------------------------
+// --- Threads ---------------------------------------------------------------------------------------------------------
 
 TEST_F(subscription_state_test, messages_cross_threads_whole_and_in_order) {
   constexpr int count = 5000;

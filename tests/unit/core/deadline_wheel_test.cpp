@@ -234,7 +234,7 @@ TEST(deadline_wheel, waking_only_when_asked_finds_every_deadline_on_its_tick_wit
   }
 }
 
-// --- Against a model ----------------------------------------------------------------------------------------------
+// --- Against a model -------------------------------------------------------------------------------------------------
 
 struct entry : deadline_hook {
   time_point deadline;

@@ -264,7 +264,7 @@ TEST(handshake_fsm, missing_password_is_found_even_when_there_is_nothing_to_ask)
   EXPECT_EQ(action.failure, handshake_failure::hopeless);
 }
 
-// --- Failures as real servers word them ---------------------------------------------------------------------------
+// --- Failures as real servers word them ------------------------------------------------------------------------------
 
 handshake_action first_answer(const handshake_config& config, const std::string& text) {
   handshake_fsm machine(config);
@@ -323,7 +323,7 @@ TEST(handshake_fsm, hello_answer_with_strange_values_is_read_without_harm) {
   EXPECT_EQ(machine.result().role, "");
 }
 
-// --- Secrets ------------------------------------------------------------------------------------------------------
+// --- Secrets ---------------------------------------------------------------------------------------------------------
 
 TEST(handshake_fsm, arguments_that_the_server_repeats_are_left_out) {
   const handshake_config config{"", "s3cret-and-long", "", 0, 2, false};

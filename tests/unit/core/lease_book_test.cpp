@@ -66,7 +66,7 @@ class lease_book_test : public ::testing::Test {
   user a, b, c, d;
 };
 
-// --- Serving --------------------------------------------------------------------------------------------------------
+// --- Serving ---------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_book_test, nothing_is_done_before_anybody_comes) {
   EXPECT_EQ(next().kind, kind::nothing);
@@ -161,7 +161,7 @@ TEST_F(lease_book_test, connection_made_for_one_who_left_goes_to_the_next) {
   EXPECT_EQ(book.take(c), 9U);
 }
 
-// --- Leaving --------------------------------------------------------------------------------------------------------
+// --- Leaving ---------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_book_test, leaving_while_waiting_leaves_nothing_behind) {
   const auto one = borrow(a);
@@ -240,7 +240,7 @@ TEST_F(lease_book_test, pool_is_not_exhausted_while_a_connection_is_being_made) 
   EXPECT_FALSE(book.is_exhausted());
 }
 
-// --- Connections that end -------------------------------------------------------------------------------------------
+// --- Connections that end --------------------------------------------------------------------------------------------
 
 TEST_F(lease_book_test, unclean_connection_is_closed_and_its_place_is_filled_for_who_waits) {
   const auto one = borrow(a);
@@ -307,7 +307,7 @@ TEST_F(lease_book_test, failed_attempt_of_one_who_left_is_nobody_elses) {
   EXPECT_EQ(next().kind, kind::nothing) << "b's own attempt is under way";
 }
 
-// --- Asking ---------------------------------------------------------------------------------------------------------
+// --- Asking ----------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_book_test, connection_idle_for_long_is_asked_first_within_half_of_the_time) {
   const auto made = idle(1);
@@ -398,7 +398,7 @@ TEST_F(lease_book_test, loss_of_an_asked_connection_is_for_the_asking_to_find) {
   EXPECT_EQ(figures().closed_broken, 1U);
 }
 
-// --- Ageing ---------------------------------------------------------------------------------------------------------
+// --- Ageing ----------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_book_test, idle_connections_are_closed_when_they_are_old_and_not_before) {
   const auto made = idle(2);
@@ -444,7 +444,7 @@ TEST_F(lease_book_without_ageing, zero_keeps_idle_connections_for_ever) {
   EXPECT_EQ(figures().idle, 2U);
 }
 
-// --- Closing --------------------------------------------------------------------------------------------------------
+// --- Closing ---------------------------------------------------------------------------------------------------------
 
 TEST_F(lease_book_test, closing_dismisses_who_waits_and_who_was_served) {
   const auto one = borrow(a);

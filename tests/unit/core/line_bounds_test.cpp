@@ -183,8 +183,7 @@ TEST_F(line_bounds, refused_operations_that_will_be_sent_again_count) {
   EXPECT_TRUE(taken(sized(4096)));
 }
 
-// --- High water
-// -------------------------------------------------------------------------------------------------------
+// --- High water ------------------------------------------------------------------------------------------------------
 
 TEST_F(line_bounds, beyond_the_high_water_mark_operations_wait_and_are_staged_in_order) {
   open();

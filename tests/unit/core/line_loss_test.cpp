@@ -24,7 +24,7 @@ const std::string incr_c = command({"INCR", "c"});
 const std::string multi = command({"MULTI"});
 const std::string exec = command({"EXEC"});
 
-// --- Lost -----------------------------------------------------------------------------------------------------------
+// --- Lost ------------------------------------------------------------------------------------------------------------
 
 TEST_F(line_loss, unsent_operations_wait_for_the_next_connection_in_their_order) {
   open();
@@ -248,7 +248,7 @@ TEST_F(line_loss, closing_for_good_ends_reads_too) {
   EXPECT_EQ(lose_for_good(), strings{"a shut_down sent"});
 }
 
-// --- Refused before execution ---------------------------------------------------------------------------------------
+// --- Refused before execution ----------------------------------------------------------------------------------------
 
 TEST_F(line_loss, a_refused_write_waits_and_is_sent_again) {
   open();

@@ -15,7 +15,7 @@ const std::string get_c = command({"GET", "c"});
 const std::string incr_a = command({"INCR", "a"});
 const std::string incr_b = command({"INCR", "b"});
 
-// --- Pairing --------------------------------------------------------------------------------------------------------
+// --- Pairing ---------------------------------------------------------------------------------------------------------
 
 TEST_F(line, replies_belong_to_operations_in_the_order_of_their_bytes) {
   open();
@@ -115,7 +115,7 @@ TEST_F(line, an_operation_without_a_waiter_keeps_its_slot) {
   EXPECT_EQ(feed("$1\r\n1\r\n"), "a");
 }
 
-// --- Partial writes -------------------------------------------------------------------------------------------------
+// --- Partial writes --------------------------------------------------------------------------------------------------
 
 TEST_F(line, the_stream_is_the_same_however_the_socket_cuts_it) {
   const std::string whole = get_a + incr_a + incr_b + get_b;
@@ -163,7 +163,7 @@ TEST_F(line, the_answer_of_a_blocking_command_may_take_its_time) {
   EXPECT_FALSE(line_.answer_due());
 }
 
-// --- Cancelling -----------------------------------------------------------------------------------------------------
+// --- Cancelling ------------------------------------------------------------------------------------------------------
 
 TEST_F(line, an_operation_cancelled_while_it_waits_is_never_sent) {
   operation& a = incr("a");
@@ -282,8 +282,7 @@ TEST_F(line, an_idle_operation_has_nobody_to_tell) {
   pool_.put(op);
 }
 
-// --- A completion that is collecting
-// ----------------------------------------------------------------------------------
+// --- A completion that is collecting ---------------------------------------------------------------------------------
 
 class collecting_line : public line_fixture {
  protected:
@@ -360,7 +359,7 @@ TEST_F(collecting_line, a_deadline_that_passes_meanwhile_ends_it_afterwards) {
   EXPECT_EQ(feed(":1\r\n"), "dropped");
 }
 
-// --- Deadlines ------------------------------------------------------------------------------------------------------
+// --- Deadlines -------------------------------------------------------------------------------------------------------
 
 TEST_F(line, a_waiter_is_released_at_its_deadline_and_not_before) {
   open();

@@ -77,8 +77,7 @@ TEST(operation_pool, operations_stay_where_they_are_while_it_grows) {
 
 TEST(operation_pool, an_operation_stays_well_below_a_kibibyte) { EXPECT_LE(sizeof(operation), 512U); }
 
-// --- The lists that operations move through
-// -----------------------------------------------------------------------------
+// --- The lists that operations move through --------------------------------------------------------------------------
 
 std::vector<std::uint64_t> ids(const operation_list& list) {
   std::vector<std::uint64_t> found;

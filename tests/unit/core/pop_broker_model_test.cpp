@@ -96,8 +96,7 @@ class world {
   std::string any_queue() { return "q" + std::to_string(chance(config_.queue_count)); }
   long since_start() const { return (now_ - (time_point{} + 1h)) / 1ms; }
 
-  // --- What happens
-  // ---------------------------------------------------------------------------------------------------
+  // --- What happens --------------------------------------------------------------------------------------------------
   void step() {
     switch (chance(12)) {
       case 0:
@@ -273,8 +272,7 @@ class world {
     advance(std::max(std::chrono::ceil<std::chrono::milliseconds>(at - now_), 0ms));
   }
 
-  // --- The driver
-  // ---------------------------------------------------------------------------------------------------------
+  // --- The driver ----------------------------------------------------------------------------------------------------
   void run() {
     for (int i = 0; i < 10'000; ++i) {
       pop_action action = broker_.next(now_);
@@ -370,8 +368,7 @@ class world {
     }
   }
 
-  // --- The books
-  // ----------------------------------------------------------------------------------------------------------
+  // --- The books -----------------------------------------------------------------------------------------------------
   std::size_t in_lists() const {
     std::size_t count = 0;
     for (const auto& [queue, list] : server_.lists) count += list.size();

@@ -113,8 +113,7 @@ TEST(pop_broker, queue_that_is_no_list_turns_away_its_own_waiters_only) {
   EXPECT_EQ(s.run(), steps{"probe bad 1"});  // it may be one by now
 }
 
-// --- Waiting
-// -----------------------------------------------------------------------------------------------------------
+// --- Waiting ---------------------------------------------------------------------------------------------------------
 
 TEST(pop_broker, element_goes_to_the_longest_waiter) {
   script s;
@@ -176,8 +175,7 @@ TEST(pop_broker, nothing_popped_blocks_again_for_those_who_still_wait) {
   EXPECT_EQ(s.run(), steps{"block q 10000ms"});
 }
 
-// --- Bursts
-// --------------------------------------------------------------------------------------------------------------
+// --- Bursts ----------------------------------------------------------------------------------------------------------
 
 TEST(pop_broker, burst_reaches_a_thousand_waiters_in_two_round_trips) {
   script s;
@@ -260,8 +258,7 @@ TEST(pop_broker, long_backlog_is_drained_through_the_next_call) {
   EXPECT_EQ(s.run(), steps{"d gets 4"});
 }
 
-// --- Ending a BLPOP that no longer fits
-// ----------------------------------------------------------------------------------
+// --- Ending a BLPOP that no longer fits ------------------------------------------------------------------------------
 
 TEST(pop_broker, new_queue_ends_the_outstanding_call) {
   script s;

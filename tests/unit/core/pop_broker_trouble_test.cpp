@@ -112,8 +112,7 @@ TEST(pop_broker, late_answer_of_a_probe_that_was_given_up_is_not_lost) {
   EXPECT_EQ(s.run(), steps{"give back q 1"});
 }
 
-// --- Deadlines
-// ---------------------------------------------------------------------------------------------------------
+// --- Deadlines -------------------------------------------------------------------------------------------------------
 
 TEST(pop_broker, each_waiter_honours_its_own_deadline) {
   script s;
@@ -182,8 +181,7 @@ TEST(pop_broker, waiter_is_usable_again_once_it_is_out) {
   EXPECT_EQ(s.run(), steps{"a gets 1"});
 }
 
-// --- Honest answers
-// ------------------------------------------------------------------------------------------------------
+// --- Honest answers --------------------------------------------------------------------------------------------------
 
 TEST(pop_broker, empty_probe_is_an_answer_for_all_who_wait) {
   script s;
@@ -304,8 +302,7 @@ TEST(pop_broker, answer_within_the_call_spares_the_asking) {
   EXPECT_EQ(s.run_at(start + 19'900ms), steps{});
 }
 
-// --- Trouble
-// -----------------------------------------------------------------------------------------------------------
+// --- Trouble ---------------------------------------------------------------------------------------------------------
 
 TEST(pop_broker, waiters_stay_through_a_lost_connection) {
   script s;
@@ -393,8 +390,7 @@ TEST(pop_broker, call_that_is_refused_for_no_queue_of_its_own_is_tried_more_and_
   EXPECT_EQ(s.run_at(s.now + 10ms), steps{"block q 10000ms"});
 }
 
-// --- The end
-// -----------------------------------------------------------------------------------------------------------
+// --- The end ---------------------------------------------------------------------------------------------------------
 
 TEST(pop_broker, closing_sends_everybody_away_and_gives_back_what_is_in_flight) {
   script s;
@@ -425,8 +421,7 @@ TEST(pop_broker, closing_delivers_what_is_here) {
   EXPECT_EQ(s.run(), (steps{"a gets 1", "unblock"}));
 }
 
-// --- Cost
-// --------------------------------------------------------------------------------------------------------------
+// --- Cost ------------------------------------------------------------------------------------------------------------
 
 TEST(pop_broker, queues_leave_no_trace) {
   script s;

@@ -159,8 +159,7 @@ TEST(reply_batch, nodes_of_a_partial_reply_survive_clear) {
   EXPECT_EQ(batch[0][0].integer(), 5);
 }
 
-// --- Violations
-// -------------------------------------------------------------------------------------------------------
+// --- Violations ------------------------------------------------------------------------------------------------------
 
 TEST(reply_batch, replies_before_a_violation_are_there_all_the_same) {
   reply_batch batch({});
@@ -180,8 +179,7 @@ TEST(reply_batch, limits_are_those_of_its_maker) {
   EXPECT_EQ(batch.size(), 2U);
 }
 
-// --- Memory
-// -----------------------------------------------------------------------------------------------------------
+// --- Memory ----------------------------------------------------------------------------------------------------------
 
 TEST(reply_batch, a_stream_of_small_replies_moves_almost_no_bytes) {
   const std::string one = bulk(53);

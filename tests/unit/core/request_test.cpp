@@ -116,7 +116,7 @@ TEST(request, an_atomic_one_has_run_only_when_its_last_byte_was_sent) {
   EXPECT_EQ(r.first_command_bytes(), r.bytes().size());
 }
 
-// --- Moving ---------------------------------------------------------------------------------------------------------
+// --- Moving ----------------------------------------------------------------------------------------------------------
 
 TEST(request, moving_takes_everything_and_leaves_an_empty_request) {
   for (const std::size_t size : {1U, 500U}) {
@@ -170,8 +170,7 @@ TEST(request, assigning_to_itself_changes_nothing) {
   }
 }
 
-// --- What is shown of it
-// ----------------------------------------------------------------------------------------------
+// --- What is shown of it ---------------------------------------------------------------------------------------------
 
 TEST(request, the_first_argument_is_that_of_the_first_command) {
   EXPECT_EQ(request(true, {"GET", "camera:1"}).first_argument(), "camera:1");

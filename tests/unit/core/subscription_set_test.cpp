@@ -191,8 +191,7 @@ TEST(subscription_set, everything_is_asked_for_again_in_chunks_of_one_kind) {
   EXPECT_TRUE(asked[pattern].contains("p4"));
 }
 
-// --- Gaps
-// --------------------------------------------------------------------------------------------------------------
+// --- Gaps ------------------------------------------------------------------------------------------------------------
 
 TEST(subscription_set, gap_lasts_until_all_is_confirmed_again) {
   subscription_set set = connected();
@@ -315,8 +314,7 @@ TEST(subscription_set, agrees_with_the_server_once_everything_is_answered) {
   }
 }
 
-// --- What the server says
-// ------------------------------------------------------------------------------------------------
+// --- What the server says --------------------------------------------------------------------------------------------
 
 class reading {
  public:

@@ -144,8 +144,7 @@ TEST_F(connect, socket_that_is_its_own_peer_is_recognized) {
   EXPECT_FALSE(net::is_connected_to_itself(connect_to({listening.local_endpoint()}, 5s)));
 }
 
-// --- Unix sockets
-// -----------------------------------------------------------------------------------------------------
+// --- Unix sockets ----------------------------------------------------------------------------------------------------
 
 TEST_F(connect, unix_socket_is_connected_to) {
   const local::acceptor listening(on, local::endpoint(folder.file("s")));

@@ -112,8 +112,7 @@ TEST_F(dialer, time_spent_on_the_name_counts) {
   EXPECT_THAT(message_of<timeout_error>([&] { dial(options); }), StartsWith("no connection within 0 ms"));
 }
 
-// --- Options of the socket
-// --------------------------------------------------------------------------------------------
+// --- Options of the socket -------------------------------------------------------------------------------------------
 
 int option(int socket, int level, int name) {
   int value = -1;
@@ -207,8 +206,7 @@ TEST_F(dialer, handshake_that_is_not_answered_ends_in_time_with_a_hint) {
   EXPECT_GE(clock::now() - begin, 100ms);
 }
 
-// --- Cancelling
-// -------------------------------------------------------------------------------------------------------
+// --- Cancelling ------------------------------------------------------------------------------------------------------
 
 TEST_F(dialer, cancelling_ends_the_attempt_at_once) {
   // Nobody ever answers the handshake.

@@ -112,8 +112,7 @@ class tls_handshake : public asio_test {
   net::system_authorities authorities;
 };
 
-// --- Whom we trust
-// ----------------------------------------------------------------------------------------------------
+// --- Whom we trust ---------------------------------------------------------------------------------------------------
 
 TEST_F(tls_handshake, certificate_for_the_host_is_accepted) {
   EXPECT_EQ(exchange({}, trusting(), "localhost"), "ping");
@@ -174,8 +173,7 @@ TEST_F(tls_handshake, any_certificate_is_accepted_when_told_not_to_verify) {
   EXPECT_EQ(exchange({.identity = test_certificates().other_host}, careless, "localhost"), "ping");
 }
 
-// --- Whom the server trusts
-// -------------------------------------------------------------------------------------------
+// --- Whom the server trusts ------------------------------------------------------------------------------------------
 
 TEST_F(tls_handshake, client_certificate_is_shown_to_a_server_that_asks) {
   const tls_server_options strict{.require_client_certificate = true};
@@ -203,8 +201,7 @@ TEST_F(tls_handshake, refused_client_certificate_is_explained) {
               HasSubstr("refused the client certificate"));
 }
 
-// --- What is no TLS at all
-// --------------------------------------------------------------------------------------------
+// --- What is no TLS at all -------------------------------------------------------------------------------------------
 
 TEST_F(tls_handshake, plain_text_in_answer_is_explained) {
   const auto text = refusal_by([](tcp::socket& peer, net::tls_stream&) {
