@@ -8,6 +8,37 @@
 
 namespace redstart::core {
 
+namespace {
+
+// What is looked at when the reply comes.
+void prefetch(const operation* op) noexcept {
+  if (!op) return;
+  __builtin_prefetch(op);
+  __builtin_prefetch(&op->request);
+}
+
+}  // namespace
+
+// What was sent is kept until its answer comes, and so has a bound of its own: a server that reads and does not answer
+// would otherwise have us keep whatever the network carries. The library's own operations are few, and may be elements
+// on their way back, which must not be refused.
+inline bool line::has_room(const operation& op) const noexcept {
+  if (op.internal) return true;
+  const std::size_t pending = waiting_bytes_ + unsent_bytes();
+  if (pending != 0 && pending + op.request.bytes().size() > config_.max_output_bytes) return false;
+  const operation* first = in_line_.front();
+  return !first || first->begin >= sent_ || sent_ - first->begin < config_.max_output_bytes;
+}
+
+inline void line::stage(operation& op) {
+  output_.append(op.request.bytes());  // may throw; nothing has changed then
+  op.begin = staged_;
+  op.replies_due = op.request.replies();
+  op.state = operation_state::staged;
+  staged_ += op.request.bytes().size();
+  in_line_.push_back(op);
+}
+
 line::admission line::push(operation& op) {
   // One that is never answered would take the answer of the next.
   assert(op.request.replies() != 0);
@@ -27,26 +58,6 @@ line::admission line::push(operation& op) {
   ++operations_;
   if (op.deadline != time_point::max()) wheel_.insert(op, op.deadline);
   return admission::accepted;
-}
-
-// What was sent is kept until its answer comes, and so has a bound of its own: a server that reads and does not answer
-// would otherwise have us keep whatever the network carries. The library's own operations are few, and may be elements
-// on their way back, which must not be refused.
-bool line::has_room(const operation& op) const noexcept {
-  if (op.internal) return true;
-  const std::size_t pending = waiting_bytes_ + unsent_bytes();
-  if (pending != 0 && pending + op.request.bytes().size() > config_.max_output_bytes) return false;
-  const operation* first = in_line_.front();
-  return !first || first->begin >= sent_ || sent_ - first->begin < config_.max_output_bytes;
-}
-
-void line::stage(operation& op) {
-  output_.append(op.request.bytes());  // may throw; nothing has changed then
-  op.begin = staged_;
-  op.replies_due = op.request.replies();
-  op.state = operation_state::staged;
-  staged_ += op.request.bytes().size();
-  in_line_.push_back(op);
 }
 
 void line::stage_waiting() {
@@ -227,6 +238,8 @@ line::reply_target line::take_reply(reply_view reply, time_point now) {
   const bool whole = op->begin + op->request.bytes().size() <= sent_;
   if (!whole && !reply.is_error()) return {reply_action::unexpected, nullptr};
   in_line_.remove(*op);
+  // The next but one: the next is on its way already.
+  if (const operation* next = in_line_.front()) prefetch(next->next_in_line);
   wheel_.remove(*op);
   if (whole && op->waiter && reply.is_error() && try_delay(*op, reply, now)) return {reply_action::retry, op};
   op->state = operation_state::idle;

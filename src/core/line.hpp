@@ -11,11 +11,9 @@
 // Invariants
 //  * An operation is in line exactly when its whole bytes are in the output: both or neither.
 //  * Replies belong to the head of the line. A waiter that left (cancelled, timed out) leaves its slot behind when a
-//  byte of it
-//    was sent, and takes it along when none was.
+//    byte of it was sent, and takes it along when none was.
 //  * After its deadline, rounded up to a millisecond, no first byte of an operation is sent, and its waiter is gone
-//  after
-//    `expire`.
+//    after `expire`.
 #pragma once
 
 #include "core/backoff.hpp"

@@ -11,8 +11,9 @@ std::span<char> reply_batch::prepare() {
   assert(replies_.empty());
   const std::size_t held = end_ - begin_;
   if (held == 0) {
+    unneeded_ = end_ > usual_capacity ? 0 : unneeded_ + 1;
     begin_ = end_ = 0;
-    if (capacity_ > 4 * usual_capacity) move_to(usual_capacity);
+    if (capacity_ > largest_kept || (capacity_ > 4 * usual_capacity && unneeded_ >= patience)) move_to(usual_capacity);
   }
   std::size_t room = smallest_read;
   if (held != 0 && reader_.wanted() > held) room = std::max(room, reader_.wanted() - held);

@@ -47,6 +47,10 @@ class reply_batch {
   static constexpr std::size_t initial_capacity = 16 * 1024;
   static constexpr std::size_t usual_capacity = 256 * 1024;
   static constexpr std::size_t smallest_read = 4 * 1024;
+  // A buffer that grew for large replies is kept while they come: memory that is given back is memory that the kernel
+  // must find again, page by page. It goes after so many rounds that did without, or at once when it is huge.
+  static constexpr unsigned patience = 16;
+  static constexpr std::size_t largest_kept = 16 * 1024 * 1024;
 
   struct complete_reply {
     std::size_t node;  // index of its root
@@ -63,6 +67,7 @@ class reply_batch {
   std::size_t end_ = 0;              // behind the last byte read
   std::size_t unfinished_node_ = 0;  // first node of the unfinished reply
   bool filled_ = false;              // the last read took all the room it had
+  unsigned unneeded_ = 0;            // rounds since the usual capacity was not enough
   std::vector<reply_node> nodes_;
   std::vector<complete_reply> replies_;
   std::size_t bytes_moved_ = 0;

@@ -12,6 +12,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+#include <span>
+
 namespace redstart::net {
 
 namespace {
@@ -20,6 +23,12 @@ constexpr std::string_view no_memory = "out of memory";
 // How soon work that found no memory is tried again, and how often a connection is asked for without any in between.
 constexpr std::chrono::milliseconds starved_pause{10};
 constexpr int starved_tries = 3;
+
+template <std::size_t Size>
+void prefetch(const std::byte (&memory)[Size]) noexcept {
+  constexpr std::size_t cache_line = 64;
+  for (std::size_t at = 0; at < Size; at += cache_line) __builtin_prefetch(memory + at);
+}
 
 // Short enough to need no memory itself.
 void set_text(std::string& text, std::string_view to) noexcept {
@@ -345,28 +354,39 @@ bool lane::claim_replies(core::time_point now) {
 
 void lane::deliver() {
   const core::reply_batch& replies = connection_->replies();
-  for (const claimed& item : claimed_) {
-    if (item.last) {
-      if (detail::completion* waiter = std::exchange(item.op->waiter, nullptr)) {
-        waiter->answer(replies[item.reply], context(*this, *item.op));
-      } else if (on_orphan_) {
-        on_orphan_(item.op->request, replies[item.reply]);
-      }
-      continue;
+  // Nodes go back a few at a time, so that what their handlers ask next is written where the cache still is.
+  constexpr std::size_t few = 16;
+  // With a thousand in flight the next completion would not be in the cache when its turn comes.
+  constexpr std::size_t ahead = 4;
+  for (std::size_t first = 0; first < claimed_.size(); first += few) {
+    const auto some = std::span(claimed_).subspan(first).first(std::min(few, claimed_.size() - first));
+    for (std::size_t i = first; i < first + some.size(); ++i) {
+      if (i + ahead < claimed_.size()) prefetch(claimed_[i + ahead].op->storage);
+      deliver(claimed_[i], replies[claimed_[i].reply]);
     }
-    item.op->waiter->collect(replies[item.reply]);
-    detail::completion* waiter = nullptr;
-    {
-      const std::lock_guard lock(mutex_);
-      waiter = line_.collected(*item.op);
+    const std::lock_guard lock(mutex_);
+    for (const claimed& item : some) {
+      if (item.last) pool_.put(*item.op);
     }
-    if (waiter) waiter->fail(describe_end(*item.op), detail::completion_site::loop);
   }
-  if (claimed_.empty()) return;
-  const std::lock_guard lock(mutex_);
-  for (const claimed& item : claimed_) {
-    if (item.last) pool_.put(*item.op);
+}
+
+void lane::deliver(const claimed& item, reply_view reply) {
+  if (item.last) {
+    if (detail::completion* waiter = std::exchange(item.op->waiter, nullptr)) {
+      waiter->answer(reply, context(*this, *item.op));
+    } else if (on_orphan_) {
+      on_orphan_(item.op->request, reply);
+    }
+    return;
   }
+  item.op->waiter->collect(reply);
+  detail::completion* waiter = nullptr;
+  {
+    const std::lock_guard lock(mutex_);
+    waiter = line_.collected(*item.op);
+  }
+  if (waiter) waiter->fail(describe_end(*item.op), detail::completion_site::loop);
 }
 
 // --- Requests --------------------------------------------------------------------------------------------------------

@@ -132,6 +132,7 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   void handle_replies();
   bool claim_replies(core::time_point now);
   void deliver();
+  void deliver(const claimed& item, reply_view reply);
   void service() noexcept;
   void post_service();
   void flush(core::time_point now);

@@ -24,10 +24,19 @@ char* write_crlf(char* out) noexcept {
   return out;
 }
 
-char* write_header(char* out, char type, std::size_t value) noexcept {
-  *out++ = type;
+char* write_number(char* out, std::size_t value) noexcept {
   // The bound is the longest number, not the room that is left: encoded_size() counted the digits already.
-  out = std::to_chars(out, out + std::numeric_limits<std::size_t>::digits10 + 1, value).ptr;
+  return std::to_chars(out, out + std::numeric_limits<std::size_t>::digits10 + 1, value).ptr;
+}
+
+// Most arguments are short.
+inline char* write_header(char* out, char type, std::size_t value) noexcept {
+  *out++ = type;
+  if (value >= 10) {
+    out = write_number(out, value);
+  } else {
+    *out++ = static_cast<char>('0' + value);
+  }
   return write_crlf(out);
 }
 

@@ -87,6 +87,7 @@ class reader {
   };
 
   void begin() noexcept;
+  bool read_whole_bulk(std::string_view data, std::vector<reply_node>& nodes);
   read_status read_item(std::string_view data, std::vector<reply_node>& nodes);
   read_status read_text(reply_kind kind, std::string_view data, std::vector<reply_node>& nodes);
   read_status read_integer(std::string_view data, std::vector<reply_node>& nodes);

@@ -46,6 +46,14 @@ struct server_refusal {
 [[nodiscard]] std::exception_ptr make_decode_failure(std::exception_ptr thrown, reply_view reply,
                                                      const operation_context& context) noexcept;
 
+/// Calls the handler of an operation that has ended.
+template <class Handler, class Result>
+void call_handler(Handler&& handler, std::exception_ptr&& failure, Result&& result) {
+  // Before the handler: what sits in the slot refers to an operation that has ended.
+  if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
+  std::move(handler)(std::move(failure), std::move(result));
+}
+
 /// A handler with what it is to be called with.
 template <class Handler, class Result>
 struct bound_result {
@@ -53,11 +61,7 @@ struct bound_result {
   std::exception_ptr failure;
   Result result;
 
-  void operator()() {
-    // Before the handler: what sits in the slot refers to an operation that has ended.
-    if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) slot.clear();
-    std::move(handler)(std::move(failure), std::move(result));
-  }
+  void operator()() { call_handler(std::move(handler), std::move(failure), std::move(result)); }
   // Handlers are movable, but not all can be assigned.
   void take(bound_result&& other) noexcept {
     std::destroy_at(&handler);
@@ -125,7 +129,7 @@ class operation_completion final : public completion {
   using away_guard = std::optional<asio::executor_work_guard<executor_type>>;
 
   static away_guard guard_of(const Handler& handler, const asio::any_io_executor& home) {
-    const auto mine = asio::get_associated_executor(handler, home);
+    const auto& mine = asio::get_associated_executor(handler, home);
     return is_home(mine, home) ? away_guard() : away_guard(mine);
   }
 
@@ -212,11 +216,19 @@ class operation_completion final : public completion {
 
   void finish(std::exception_ptr failure, Result&& result, completion_site site) noexcept {
     const asio::any_io_executor& home = *home_;
+    if (!away_ && site == completion_site::loop) {
+      Handler handler(std::move(handler_));
+      destroy();
+      try {
+        return call_handler(std::move(handler), std::move(failure), std::move(result));
+      } catch (...) {
+        return post_rethrow(home, std::current_exception());
+      }
+    }
     bound_result<Handler, Result> call{std::move(handler_), std::move(failure), std::move(result)};
     const away_guard away = std::move(away_);
     destroy();
     try {
-      if (!away && site == completion_site::loop) return call();
       const auto hand = [&] {
         return away ? hand_over(away->get_executor(), call, site) : hand_over(home, call, site);
       };

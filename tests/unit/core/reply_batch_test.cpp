@@ -230,6 +230,28 @@ TEST(reply_batch, a_large_bulk_gets_all_of_its_room_at_once) {
   EXPECT_LE(batch.capacity(), 256U * 1024) << "it is given back when nothing of it is needed any more";
 }
 
+TEST(reply_batch, room_for_large_replies_is_kept_while_they_come_and_given_back_after_them) {
+  const std::string large = bulk(1024 * 1024);
+  const std::string small = bulk(50);
+  reply_batch batch({});
+  const auto take = [&batch](std::string_view reply) {
+    while (!reply.empty()) ASSERT_TRUE(feed(batch, reply));
+    ASSERT_EQ(batch.size(), 1U);
+    batch.clear();
+  };
+  take(large);
+  const std::size_t grown = batch.capacity();
+  EXPECT_GE(grown, large.size());
+  for (int i = 0; i < 100; ++i) {
+    for (int others = 0; others < 10; ++others) take(small);
+    EXPECT_EQ(batch.capacity(), grown) << "small ones in between";
+    take(large);
+    EXPECT_EQ(batch.capacity(), grown) << "the same buffer again";
+  }
+  for (int i = 0; i < 20; ++i) take(small);
+  EXPECT_LE(batch.capacity(), 256U * 1024) << "no large one for a while";
+}
+
 TEST(reply_batch, a_large_array_of_small_elements_grows_by_doubling) {
   constexpr std::size_t elements = 500'000;
   std::string stream = "*" + std::to_string(elements) + "\r\n";
