@@ -2,6 +2,7 @@
 #include "cameras.hpp"
 
 #include "keys.hpp"
+#include "refusal.hpp"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -22,9 +23,11 @@ using std::chrono::milliseconds;
 // loading) would make cameras look offline that are not.
 void check_answers(std::span<const redstart::reply> answers) {
   for (const redstart::reply& answer : answers) {
-    if (!answer.is_error() || answer.text().starts_with("WRONGTYPE")) continue;
+    if (!answer.is_error()) continue;
+    const std::string code(code_of_refusal(answer.text()));
+    if (code == "WRONGTYPE") continue;
     const std::string text(answer.text());
-    throw redstart::server_error("the status of cameras: " + text, text.substr(0, text.find(' ')), text);
+    throw redstart::server_error("the status of cameras: " + text, code, text);
   }
 }
 
@@ -69,20 +72,52 @@ constexpr std::string_view list_script =
     "return -1 end "
     "return redis.pcall('HSET', KEYS[1], ARGV[1], ARGV[2])";
 
-// Takes a camera from the list if it was not seen since.
-constexpr std::string_view unlist_script =
-    "if redis.pcall('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end "
-    "return redis.pcall('HDEL', KEYS[1], ARGV[1])";
+// The same, and notes its sign of life: one that is not listed costs no key. Each step is tried, whatever comes of the
+// one before: full memory shall not take cameras offline that send.
+constexpr std::string_view touch_script = R"(
+local listed = redis.pcall('HEXISTS', KEYS[1], ARGV[1])
+if listed == 0 and redis.pcall('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return -1 end
+local function refused(answer) return type(answer) == 'table' and answer.err end
+local added = redis.pcall('HSET', KEYS[1], ARGV[1], ARGV[2])
+if listed ~= 1 and refused(added) then return added end
+local first = redis.pcall('SET', KEYS[2], ARGV[4], 'NX', 'PX', ARGV[5])
+local longer = redis.pcall('PEXPIRE', KEYS[2], ARGV[5])
+local latest = false
+if ARGV[6] ~= '' then latest = redis.pcall('SET', KEYS[3], ARGV[6], 'PX', ARGV[7]) end
+for _, answer in ipairs({added, first, longer, latest}) do
+  if refused(answer) then return answer end
+end
+return added)";
+
+// Removes a camera, if it is known and was not seen since (ARGV[2], when not empty), and says so: both or neither. Who
+// removed it and was then cut off could not be told of by anybody else. One whose farewell is refused stays.
+constexpr std::string_view forget_script = R"(
+local seen = redis.pcall('HGET', KEYS[1], ARGV[1])
+if ARGV[2] ~= '' and seen ~= ARGV[2] then return 0 end
+if not seen and redis.pcall('EXISTS', KEYS[2], KEYS[3]) == 0 then return 0 end
+local function refused(answer) return type(answer) == 'table' and answer.err end
+local removed = redis.pcall('HDEL', KEYS[1], ARGV[1])
+if refused(removed) then return removed end
+local told = redis.pcall('PUBLISH', ARGV[3], ARGV[4])
+if refused(told) then
+  if seen then redis.pcall('HSET', KEYS[1], ARGV[1], seen) end
+  return told
+end
+local gone = redis.pcall('DEL', KEYS[2], KEYS[3])
+if refused(gone) then return gone end
+return 1)";
 
 void add_listing(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now) {
   to.add("EVAL", list_script, 1, keys::cameras, id, now, of.max_cameras);
 }
 
-void add_farewell(redstart::pipeline& to, const std::string& id) {
-  json::object message;
-  message["type"] = "camera_forgotten";
-  message["camera_id"] = id;
-  to.add("PUBLISH", keys::camera_events, message);
+// `seen`: when it was seen last; empty for whenever that was.
+void add_forgetting(redstart::pipeline& to, const std::string& id, std::string_view seen) {
+  json::object farewell;
+  farewell["type"] = "camera_forgotten";
+  farewell["camera_id"] = id;
+  to.add("EVAL", forget_script, 3, keys::cameras, keys::camera_status(id), keys::camera_latest(id), id, seen,
+         keys::camera_events, farewell);
 }
 
 // Fills in what stands at camera:{id}:status. `expires_in` is what PTTL answers: below zero without an expiry or a key.
@@ -143,13 +178,12 @@ json::object status_message(const camera& known) {
   return message;
 }
 
-void add_touch(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now) {
-  const std::string status = keys::camera_status(id);
+void add_touch(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now,
+               std::string_view latest) {
   std::string first = R"({"last_seen":")";
   first.append(now).append("\"}");
-  add_listing(to, of, id, now);
-  to.add("SET", status, first, "NX", "PX", of.camera_ttl.count());
-  to.add("PEXPIRE", status, of.camera_ttl.count());
+  to.add("EVAL", touch_script, 3, keys::cameras, keys::camera_status(id), keys::camera_latest(id), id, now,
+         of.max_cameras, first, of.camera_ttl.count(), latest, of.latest_ttl.count());
 }
 
 asio::awaitable<camera> cameras::put_status(std::string id, json::object status, moment now) {
@@ -205,28 +239,46 @@ asio::awaitable<std::optional<camera>> cameras::get(std::string id) {
 
 asio::awaitable<bool> cameras::forget(std::string id) {
   redstart::pipeline removal;
-  removal.add("HDEL", keys::cameras, id).add("DEL", keys::camera_status(id)).add("DEL", keys::camera_latest(id));
+  add_forgetting(removal, id, {});
   const std::vector<redstart::reply> removed = co_await redis_.exec(std::move(removal));
   check_answers(removed);
-  const bool was_known = std::ranges::any_of(removed, [](const redstart::reply& one) { return one.integer() > 0; });
-  if (!was_known) co_return false;
-  redstart::pipeline farewell;
-  add_farewell(farewell, id);
-  co_await redis_.exec(std::move(farewell));
-  co_return true;
+  co_return removed.at(0).integer() > 0;
+}
+
+void cameras::note_told(std::string_view id, std::optional<bool> online) {
+  if (!told_) return;
+  heard_of_.emplace(id);
+  const auto known = told_->find(id);
+  if (!online) {
+    if (known != told_->end()) told_->erase(known);
+  } else if (known != told_->end()) {
+    known->second = *online;
+  } else if (told_->size() < settings_.max_cameras) {  // anybody may publish anything
+    told_->emplace(id, *online);
+  }
 }
 
 asio::awaitable<std::vector<camera>> cameras::changes(moment now) {
+  heard_of_.clear();
   std::vector<camera> known = co_await known_cameras();
   known = co_await forget_unseen(std::move(known), now);
   known = co_await read(std::move(known), false);
   std::map<std::string, bool, std::less<>> present_ones;
   std::vector<camera> changed;
   for (camera& one : known) {
-    present_ones.emplace(one.id, one.online);
-    if (!told_) continue;
+    if (!told_) {
+      present_ones.emplace(one.id, one.online);
+      continue;
+    }
     const auto before = told_->find(one.id);
-    if (before == told_->end() || before->second != one.online) changed.push_back(std::move(one));
+    const bool is_told = before != told_->end();
+    if (heard_of_.contains(one.id)) {
+      // What was read may be older than what was told meanwhile: the next time shows.
+      if (is_told) present_ones.insert(*before);
+      continue;
+    }
+    present_ones.emplace(one.id, one.online);
+    if (!is_told || before->second != one.online) changed.push_back(std::move(one));
   }
   told_ = std::move(present_ones);
   co_return changed;
@@ -255,16 +307,10 @@ asio::awaitable<std::vector<camera>> cameras::forget_unseen(std::vector<camera> 
   const auto unseen = std::ranges::partition(known, was_seen);
   if (unseen.empty()) co_return known;
   redstart::pipeline removal;
-  for (const camera& one : unseen) removal.add("EVAL", unlist_script, 1, keys::cameras, one.id, *one.last_seen);
-  const std::vector<redstart::reply> removed = co_await redis_.exec(std::move(removal));
-  redstart::pipeline farewells;
-  auto answer = removed.begin();
+  for (const camera& one : unseen) add_forgetting(removal, one.id, *one.last_seen);
   // One that Redis does not remove now, as with a full disk, is looked at again the next time.
-  for (const camera& one : unseen) {
-    if ((answer++)->integer() > 0) add_farewell(farewells, one.id);
-  }
+  co_await redis_.exec(std::move(removal));
   known.erase(unseen.begin(), unseen.end());
-  if (!farewells.empty()) co_await redis_.exec(std::move(farewells));
   co_return known;
 }
 

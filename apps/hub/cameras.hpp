@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -41,7 +42,7 @@ struct camera {
 /// The message of a change: `{"type":"camera_status","camera_id":"1","status":"online",...}`.
 [[nodiscard]] json::object status_message(const camera& known);
 
-/// What the first command of `add_touch` answers when `settings::max_cameras` others are listed.
+/// What `add_touch` is answered when `settings::max_cameras` others are listed.
 inline constexpr std::int64_t no_room_for_camera = -1;
 
 /// Thrown by `cameras::put_status` for a new camera when there are `settings::max_cameras` already.
@@ -49,9 +50,10 @@ struct too_many_cameras : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Adds the three commands that note a sign of life: the camera is listed, if there is room, and online until its time
-/// is up. What it said of itself stays as it is.
-void add_touch(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now);
+/// Adds the command that notes a sign of life: the camera is listed, if there is room, and then online until its time
+/// is up, with `latest` as its latest detection when that is not empty. What it said of itself stays as it is.
+void add_touch(redstart::pipeline& to, const settings& of, std::string_view id, std::string_view now,
+               std::string_view latest = {});
 
 /// Reads and writes the cameras of all hubs on one Redis.
 ///
@@ -72,14 +74,18 @@ class cameras {
   /// Empty for a camera that was never seen.
   asio::awaitable<std::optional<camera>> get(std::string id);
 
-  /// Removes all that is kept of a camera, and tells all hubs by `camera_events`. False when there is nothing. Its next
-  /// sign of life makes it known again.
+  /// Removes all that is kept of a camera, and tells all hubs by `camera_events`: both or neither. False when there is
+  /// nothing. Its next sign of life makes it known again.
   asio::awaitable<bool> forget(std::string id);
 
   /// The cameras that went online or offline since the last call; the first call returns none. A hub asks now and then,
   /// and tells its own clients: nothing else would notice that a status has expired. Cameras that were not seen for
   /// `settings::forget_after` are forgotten by this, and no change.
   asio::awaitable<std::vector<camera>> changes(moment now = present());
+
+  /// All screens were told this of a camera, by whoever published it: no change any more. Empty: it was forgotten, so
+  /// that it is a change when it is seen again. May be called while another member is waited for.
+  void note_told(std::string_view id, std::optional<bool> online);
 
   static constexpr std::chrono::seconds back_after{5};
 
@@ -90,7 +96,9 @@ class cameras {
 
   const redstart::client& redis_;
   const settings& settings_;
-  std::optional<std::map<std::string, bool, std::less<>>> told_;  // who was online at the last `changes`
+  // Who is online, as screens were told; at each `changes` those that are listed.
+  std::optional<std::map<std::string, bool, std::less<>>> told_;
+  std::set<std::string, std::less<>> heard_of_;  // told since the last `changes` began
 };
 
 }  // namespace hub

@@ -3,6 +3,7 @@
 
 #include "cameras.hpp"
 #include "keys.hpp"
+#include "refusal.hpp"
 
 #include <algorithm>
 #include <array>
@@ -17,7 +18,7 @@ namespace {
 bool passes(std::string_view error) {
   static constexpr auto codes = std::to_array<std::string_view>(
       {"LOADING", "BUSY", "READONLY", "MASTERDOWN", "TRYAGAIN", "CLUSTERDOWN", "MISCONF", "NOREPLICAS"});
-  return std::ranges::find(codes, error.substr(0, error.find(' '))) != codes.end();
+  return std::ranges::find(codes, code_of_refusal(error)) != codes.end();
 }
 
 }  // namespace
@@ -42,10 +43,6 @@ bool delivery::done() const {
          std::ranges::all_of(alert_states_, [](const alert_state& state) { return state.at == stage::done; });
 }
 
-bool delivery::is_of_camera(const sent_command& command) {
-  return command.why == purpose::enlist || command.why == purpose::camera;
-}
-
 template <class... Args>
 void delivery::add(redstart::pipeline& to, purpose why, std::size_t index, const Args&... args) {
   to.add(args...);
@@ -58,7 +55,9 @@ redstart::pipeline delivery::next(moment now) {
   const std::string seen = to_iso(now);
   // Cameras come first: later batches then never overtake this one with an older detection.
   for (std::size_t i = 0; i < camera_done_.size(); ++i) {
-    if (!camera_done_[i]) add_camera(left, i, seen);
+    if (camera_done_[i]) continue;
+    add_touch(left, settings_, batch_.cameras[i].id, seen, batch_.cameras[i].latest);
+    sent_.push_back({purpose::camera, i});
   }
   for (std::size_t i = 0; i < unreadable_done_.size(); ++i) {
     if (!unreadable_done_[i]) {
@@ -73,14 +72,6 @@ redstart::pipeline delivery::next(moment now) {
     add(left, purpose::tidy, 0, "LTRIM", keys::unreadable, -most, -1);
   }
   return left;
-}
-
-void delivery::add_camera(redstart::pipeline& to, std::size_t index, const std::string& now) {
-  const seen_camera& camera = batch_.cameras[index];
-  add_touch(to, settings_, camera.id, now);
-  to.add("SET", keys::camera_latest(camera.id), camera.latest, "PX", settings_.latest_ttl.count());
-  sent_.push_back({purpose::enlist, index});  // the first command of `add_touch`
-  while (sent_.size() < to.size()) sent_.push_back({purpose::camera, index});
 }
 
 void delivery::add_alert(redstart::pipeline& to, std::size_t index) {
@@ -120,7 +111,6 @@ delivery_trouble delivery::answered(std::span<const redstart::reply> replies) {
   delivery_trouble trouble;
   // Several commands each: done when all are.
   for (const sent_command& command : sent_) {
-    if (is_of_camera(command)) camera_done_[command.index] = true;
     if (command.why == purpose::mark) alert_states_[command.index].at = stage::done;
   }
   for (std::size_t i = 0; i < std::min(sent_.size(), replies.size()); ++i) {
@@ -147,7 +137,6 @@ void delivery::refused(const sent_command& command, std::string_view error, deli
     return;
   }
   trouble.to_retry = error;
-  if (is_of_camera(command)) camera_done_[command.index] = false;
   if (command.why == purpose::mark) alert_states_[command.index].at = stage::mark;
 }
 
@@ -164,8 +153,12 @@ void delivery::settle(const sent_command& command, std::int64_t answer) {
     ++unreadable_;
     return;
   }
-  if (command.why == purpose::enlist) camera_unlisted_[command.index] = answer == no_room_for_camera;
-  if (is_of_camera(command) || command.why == purpose::tidy || command.why == purpose::mark) return;
+  if (command.why == purpose::camera) {
+    camera_done_[command.index] = true;
+    camera_unlisted_[command.index] = answer == no_room_for_camera;
+    return;
+  }
+  if (command.why == purpose::tidy || command.why == purpose::mark) return;
   alert_state& state = alert_states_[command.index];
   if (command.why == purpose::check) {
     state.at = answer > 0 ? stage::done : stage::publish;
@@ -194,14 +187,21 @@ void delivery::unanswered() {
 std::vector<std::size_t> delivery::unfinished() const {
   std::vector<std::size_t> all;
   for (std::size_t i = 0; i < alert_states_.size(); ++i) {
-    const alert_state& state = alert_states_[i];
-    const bool unpublished = state.at == stage::check || (state.at == stage::publish && !state.published);
-    if (unpublished) all.push_back(batch_.alerts[i].element);
+    if (alert_states_[i].is_unfinished()) all.push_back(batch_.alerts[i].element);
   }
   for (std::size_t i = 0; i < unreadable_done_.size(); ++i) {
     if (!unreadable_done_[i]) all.push_back(batch_.unreadable[i].element);
   }
   std::ranges::sort(all);
+  return all;
+}
+
+std::vector<std::string> delivery::listed_in_vain() const {
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < alert_states_.size(); ++i) {
+    const alert_state& state = alert_states_[i];
+    if (state.is_unfinished() && (state.listed || state.maybe_listed)) all.push_back(batch_.alerts[i].text);
+  }
   return all;
 }
 

@@ -52,6 +52,9 @@ class delivery {
   [[nodiscard]] std::size_t unlisted() const;
   /// The elements that something is lost of when nothing more is written, in order.
   [[nodiscard]] std::vector<std::size_t> unfinished() const;
+  /// The alerts of unfinished elements that stand in the list, or may. Who takes such an element again lists an alert
+  /// of its own, so these are to be taken away with giving it back.
+  [[nodiscard]] std::vector<std::string> listed_in_vain() const;
 
  private:
   enum class stage { check, publish, mark, done };
@@ -60,9 +63,11 @@ class delivery {
     bool listed = false;
     bool maybe_listed = false;
     bool published = false;
+
+    [[nodiscard]] bool is_unfinished() const { return at == stage::check || (at == stage::publish && !published); }
   };
   // What a command of the last pipeline was for.
-  enum class purpose { enlist, camera, check, list, tidy, publish, mark, unreadable };
+  enum class purpose { camera, check, list, tidy, publish, mark, unreadable };
   struct sent_command {
     purpose why;
     std::size_t index;
@@ -70,14 +75,12 @@ class delivery {
 
   template <class... Args>
   void add(redstart::pipeline& to, purpose why, std::size_t index, const Args&... args);
-  void add_camera(redstart::pipeline& to, std::size_t index, const std::string& now);
   void add_alert(redstart::pipeline& to, std::size_t index);
   void add_markers(redstart::pipeline& to, std::size_t index);
   // The command was executed, or is given up. `answer` is what it answered, 0 without a number.
   void settle(const sent_command& command, std::int64_t answer);
   // Redis refused it: what is to become of it stands in `trouble` then.
   void refused(const sent_command& command, std::string_view error, delivery_trouble& trouble);
-  [[nodiscard]] static bool is_of_camera(const sent_command& command);
   [[nodiscard]] bool gives_up(const sent_command& command, std::string_view error);
 
   const settings& settings_;

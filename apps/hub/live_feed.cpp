@@ -162,33 +162,23 @@ void live_feed::note_status(const json::object& status) {
   const json::value* id = status.if_contains("camera_id");
   if (id == nullptr || !id->is_string()) return;
   if (!is_camera_id({id->get_string().data(), id->get_string().size()})) return;
+  const std::string_view camera(id->get_string().data(), id->get_string().size());
   if (const json::value* type = status.if_contains("type"); type != nullptr && *type == "camera_forgotten") {
-    told_.erase(std::string(id->get_string()));
+    cameras_.note_told(camera, std::nullopt);
     return;
   }
   const json::value* state = status.if_contains("status");
-  if (state == nullptr || !state->is_string()) return;
-  told_[std::string(id->get_string())] = std::string(state->get_string());
+  if (state != nullptr && state->is_string()) cameras_.note_told(camera, *state == "online");
 }
 
 // --- What nobody publishes -------------------------------------------------------------------------------------------
-
-bool live_feed::is_told(const camera& changed) const {
-  const auto known = told_.find(changed.id);
-  return known != told_.end() && known->second == (changed.online ? "online" : "offline");
-}
 
 asio::awaitable<void> live_feed::watch_cameras() {
   bool failing = false;
   while (!stopping_) {
     try {
       const auto changed = co_await cameras_.changes();
-      for (const camera& each : changed) {
-        if (is_told(each)) continue;
-        const json::object status = status_message(each);
-        note_status(status);
-        broadcast(json::serialize(status));
-      }
+      for (const camera& each : changed) broadcast(json::serialize(status_message(each)));
       failing = false;
     } catch (const std::exception& problem) {
       if (!std::exchange(failing, true) && !stopping_) warn("looking at the cameras", problem);

@@ -17,7 +17,6 @@
 #include <cstddef>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -73,7 +72,6 @@ class live_feed {
 
   void pass_on(const redstart::message& received);
   void note_status(const json::object& status);
-  [[nodiscard]] bool is_told(const camera& changed) const;
   void send(std::string text, bool stats_only);
   void warn(std::string_view what, const std::exception& problem);
 
@@ -82,7 +80,6 @@ class live_feed {
   const totals& totals_;
   redstart::log_sink log_;
   cameras cameras_;
-  std::map<std::string, std::string, std::less<>> told_;  // camera -> the status its change was told with
 
   bool stopping_ = false;
   std::size_t running_ = 0;

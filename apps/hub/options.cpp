@@ -67,18 +67,28 @@ void add_server(CLI::App& to, options& into) {
   to.add_option("--token", into.token, "what writing requests must send as a bearer token")->group(group);
   to.add_option("--origin", server.allowed_origins, "pages that may use the hub, beside its own; * for all")
       ->group(group);
-  to.add_option("--max-body", server.max_body_bytes, "bytes of a request's body")->capture_default_str()->group(group);
+  // Said here, in the words of the command line, and before anything is started.
+  to.add_option("--max-body", server.max_body_bytes, "bytes of a request's body")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group(group);
   to.add_option("--max-connections", server.max_connections, "connections at a time")
       ->capture_default_str()
+      ->check(CLI::PositiveNumber)
       ->group(group);
   to.add_option("--max-connections-per-peer", server.max_connections_per_peer, "and of one address")
       ->capture_default_str()
+      ->check(CLI::PositiveNumber)
       ->group(group);
   to.add_option("--rate", server.max_requests_per_second, "requests a second of one address; 0: no bound")
       ->capture_default_str()
+      ->check(CLI::NonNegativeNumber)
       ->group(group);
-  to.add_option("--tls-certificate", server.tls_certificate_file, "a PEM file, for HTTPS")->group(group);
-  to.add_option("--tls-key", server.tls_key_file, "its key")->group(group);
+  CLI::Option* certificate = to.add_option("--tls-certificate", server.tls_certificate_file, "a PEM file, for HTTPS");
+  CLI::Option* key = to.add_option("--tls-key", server.tls_key_file, "its key");
+  certificate->needs(key)->group(group);
+  key->needs(certificate)->group(group);
+  certificate->excludes(to.get_option("--simulate"));  // its cameras speak plain HTTP
 }
 
 }  // namespace

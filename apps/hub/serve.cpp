@@ -21,7 +21,9 @@
 #include <csignal>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,35 +52,62 @@ std::string text_of(const std::exception_ptr& problem) {
   }
 }
 
-// `web::serve`, but that the simulation begins once it is known where.
-asio::awaitable<void> run_server(web::application& app, const options& with, const redstart::log_sink& log) {
+// Cameras that do not exist, until this ends; or until they fail, which the log is told.
+class demo {
+ public:
+  demo(const asio::any_io_executor& executor, const std::string& url, const options& with,
+       const redstart::log_sink& log) {
+    auto warn = [log](const std::string& text) { log(redstart::log_level::warning, text); };
+    auto ended = [warn, shared = shared_](const std::exception_ptr& problem) {
+      if (!shared->ending) warn("the simulation ended: " + text_of(problem));
+    };
+    asio::co_spawn(executor, perform(url, with.token, with.simulate, warn),
+                   asio::bind_cancellation_slot(shared_->end.slot(), std::move(ended)));
+  }
+  demo(const demo&) = delete;
+  demo& operator=(const demo&) = delete;
+  ~demo() {
+    shared_->ending = true;
+    shared_->end.emit(asio::cancellation_type::terminal);
+  }
+
+ private:
+  struct state {
+    bool ending = false;
+    asio::cancellation_signal end;
+  };
+  const std::shared_ptr<state> shared_ = std::make_shared<state>();  // the coroutine ends after this
+};
+
+// Until a signal comes.
+asio::awaitable<void> run(const web::server& server, const options& with, asio::signal_set& signals,
+                          const redstart::log_sink& log) {
   const auto executor = co_await asio::this_coro::executor;
-  asio::signal_set signals(executor, SIGINT, SIGTERM);
-  web::server server(executor, app, with.server);
-  co_await server.start();
   const std::string redis =
       with.redis_url.starts_with("embedded:") ? "a private Redis (" + with.redis_url + ")" : std::string("Redis");
   log(redstart::log_level::info, "listening on " + server.url() + " with " + redis);
-  asio::cancellation_signal end_demo;
-  const auto stopping = std::make_shared<bool>(false);
-  if (with.simulate > 0) {
-    auto warn = [log](const std::string& text) { log(redstart::log_level::warning, text); };
-    asio::co_spawn(executor, perform(server.url(), with.token, with.simulate, warn),
-                   asio::bind_cancellation_slot(end_demo.slot(), [warn, stopping](const std::exception_ptr& problem) {
-                     if (!*stopping) warn("the simulation ended: " + text_of(problem));
-                   }));
-  }
+  std::optional<demo> simulated;
+  if (with.simulate > 0) simulated.emplace(executor, server.url(), with, log);
   co_await signals.async_wait(asio::use_awaitable);
   log(redstart::log_level::info, "stopping");
-  *stopping = true;
-  end_demo.emit(asio::cancellation_type::terminal);
-  co_await server.stop();
+}
+
+// A full disk, say, is no reason to do anything else than without.
+redstart::log_sink undisturbed(redstart::log_sink log) {
+  return [log = std::move(log)](redstart::log_level level, std::string_view text) {
+    try {
+      log(level, text);
+    } catch (...) {
+      // Nobody is left to tell.
+    }
+  };
 }
 
 }  // namespace
 
 asio::awaitable<void> serve(options with, redstart::log_sink log) {
   const auto executor = co_await asio::this_coro::executor;
+  log = undisturbed(std::move(log));
   redstart::config connection;
   connection.url = with.redis_url;
   connection.client_name = "redstart-hub";
@@ -107,10 +136,12 @@ asio::awaitable<void> serve(options with, redstart::log_sink log) {
 
   std::exception_ptr problem;
   try {
-    co_await run_server(app, with, log);
+    asio::signal_set signals(executor, SIGINT, SIGTERM);
+    co_await web::serve(app, with.server, [&](const web::server& server) { return run(server, with, signals, log); });
   } catch (...) {
     problem = std::current_exception();
   }
+  co_await asio::this_coro::throw_if_cancelled(false);  // being cancelled is as good as a signal
   co_await web::close_redis(executor);
   if (problem) std::rethrow_exception(problem);
 }

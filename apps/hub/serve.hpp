@@ -12,8 +12,9 @@ namespace hub {
 
 namespace asio = boost::asio;
 
-/// Returns after SIGINT or SIGTERM, once everything is in order: running requests answered, what was taken from the
-/// queue processed or given back. Throws what keeps it from starting.
+/// Returns after SIGINT or SIGTERM, or when it is cancelled, once everything is in order: running requests answered,
+/// what was taken from the queue processed or given back. Throws what keeps it from starting. What `log` throws is
+/// dropped.
 asio::awaitable<void> serve(options with, redstart::log_sink log);
 
 }  // namespace hub

@@ -11,11 +11,14 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <redstart/error.hpp>
+
 #include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <exception>
 #include <iterator>
+#include <optional>
 #include <random>
 #include <ranges>
 #include <utility>
@@ -133,31 +136,39 @@ asio::awaitable<workers::elements> workers::take(worker& me) {
 }
 
 asio::awaitable<void> workers::handle(worker& me, elements batch) {
-  elements unfinished;
-  std::string trouble;
   if (stopping_) {
+    co_await give_back(me, std::move(batch), {});
+    co_return;
+  }
+  std::optional<delivery> out;  // whatever happens, what it delivered does not go back
+  std::string trouble;
+  try {
+    out.emplace(settings_, scorer_.score(batch, present()));
+    co_await write(me, *out);
+  } catch (const std::exception& e) {
+    trouble = e.what();
+  }
+  elements unfinished;
+  elements alerts;
+  if (!out) {
     unfinished = std::move(batch);
   } else {
-    try {
-      unfinished = co_await process(me, batch);
-    } catch (const std::exception& e) {
-      trouble = e.what();
-    }
-    if (!trouble.empty()) {
-      log(redstart::log_level::error, "a batch was not processed, its events go back to the queue: " + trouble);
-      scorer_.forget_alerted();  // or what comes back would pass for a repetition
-      unfinished = std::move(batch);
-      // Whatever it was, it would happen again at once.
-      milliseconds wait = settings_.retry_longest;
-      if (!stopping_) co_await pause(me, wait);
-    }
+    count(*out, batch.size());
+    for (const std::size_t index : out->unfinished()) unfinished.push_back(std::move(batch[index]));
+    alerts = out->listed_in_vain();
   }
-  if (!unfinished.empty()) co_await give_back(me, std::move(unfinished));
+  if (!trouble.empty()) {
+    log(redstart::log_level::error, "a batch was not processed, its events go back to the queue: " + trouble);
+    scorer_.forget_alerted();  // or what comes back would pass for a repetition
+    // Whatever it was, it would happen again at once.
+    milliseconds wait = settings_.retry_longest;
+    if (!stopping_) co_await pause(me, wait);
+  }
+  if (!unfinished.empty()) co_await give_back(me, std::move(unfinished), std::move(alerts));
 }
 
-// Returns what is left when the workers are told to stop while Redis is away.
-asio::awaitable<workers::elements> workers::process(worker& me, const elements& batch) {
-  delivery out(settings_, scorer_.score(batch, present()));
+// Ends when all is written, or when the workers are told to stop while Redis is away.
+asio::awaitable<void> workers::write(worker& me, delivery& out) {
   milliseconds wait = settings_.retry_first;
   while (!out.done()) {
     const std::string trouble = co_await write_next(me, out);
@@ -168,10 +179,6 @@ asio::awaitable<workers::elements> workers::process(worker& me, const elements& 
     co_await pause(me, wait);
     if (stopping_) break;
   }
-  count(out, batch.size());
-  elements unfinished;
-  for (const std::size_t index : out.unfinished()) unfinished.push_back(batch[index]);
-  co_return unfinished;
 }
 
 // Returns what has to be tried again, as a text.
@@ -224,11 +231,12 @@ void workers::tell_unlisted() {
 
 // --- Giving back -----------------------------------------------------------------------------------------------------
 
-asio::awaitable<void> workers::give_back(worker& me, elements unfinished) {
+// `alerts` stand in the list and were not published: whoever takes their events again lists others.
+asio::awaitable<void> workers::give_back(worker& me, elements unfinished, elements alerts) {
   milliseconds wait = settings_.retry_first;
   for (;;) {
     std::string trouble = "stopping took too long";
-    if (!out_of_time_) trouble = co_await try_give_back(me, unfinished);
+    if (!out_of_time_) trouble = co_await try_give_back(me, unfinished, alerts);
     if (trouble.empty()) {
       totals_.given_back.add(unfinished.size());
       co_return;
@@ -244,17 +252,23 @@ asio::awaitable<void> workers::give_back(worker& me, elements unfinished) {
   }
 }
 
-// All or none. When the answer is lost the elements are added once more: twice is better than never.
-asio::awaitable<std::string> workers::try_give_back(worker& me, const elements& unfinished) {
+// All or none, and the alerts with them: without its event an alert has to stay in the list, where somebody may see it.
+// When the answer is lost the elements are added once more: twice is better than never.
+asio::awaitable<std::string> workers::try_give_back(worker& me, const elements& unfinished, elements& alerts) {
   std::string trouble;
   try {
     auto token = asio::bind_cancellation_slot(me.cancel.slot(), asio::use_awaitable);
     redstart::transaction all;
     for (const std::string& element : std::views::reverse(unfinished)) all.add("LPUSH", keys::detections, element);
+    for (const std::string& alert : alerts) all.add("LREM", keys::alerts, 1, alert);
     const auto answers = co_await writes_.exec(std::move(all), std::move(token));
-    for (const redstart::reply& answer : answers) {
-      if (answer.is_error()) trouble = answer.text();
+    for (std::size_t i = 0; i < std::min(unfinished.size(), answers.size()); ++i) {
+      if (answers[i].is_error()) trouble = answers[i].text();
     }
+  } catch (const redstart::server_error& e) {
+    // Where alerts may not be taken from the list they stand there twice.
+    if (e.code() == "NOPERM") alerts.clear();
+    trouble = e.what();
   } catch (const std::exception& e) {
     trouble = e.what();
   }

@@ -29,9 +29,12 @@ namespace asio = boost::asio;
 ///
 /// An element that was taken ends in one of three ways: it is processed (its alert, if any, is published); it is no
 /// event and is kept in `detections:unreadable`, or logged when Redis refuses that again and again; or it goes back to
-/// the head of the queue. While Redis is away workers keep what they
-/// have, and try again until it is back. What a lost connection leaves unknown is done again: an alert may be published
-/// twice, with the same id.
+/// the head of the queue. While Redis is away workers keep what they have, and try again until it is back.
+///
+/// So an alert reaches screens at least once, and stands in `alerts` once. What a lost connection leaves unknown is
+/// done again: an alert may be published twice, with the same id. What remains: when the workers stop just then, its
+/// event goes back, and whoever takes it again publishes an alert with another id. When the process dies with an alert
+/// listed and not published, only who reads the list learns of it.
 ///
 /// Everything that is passed in must live longer. An object that was started must be stopped before it is destroyed,
 /// unless its execution context is gone already.
@@ -64,10 +67,10 @@ class workers {
   asio::awaitable<void> work(worker& me);
   asio::awaitable<elements> take(worker& me);
   asio::awaitable<void> handle(worker& me, elements batch);
-  asio::awaitable<elements> process(worker& me, const elements& batch);
+  asio::awaitable<void> write(worker& me, class delivery& out);
   asio::awaitable<std::string> write_next(worker& me, class delivery& out);
-  asio::awaitable<void> give_back(worker& me, elements unfinished);
-  asio::awaitable<std::string> try_give_back(worker& me, const elements& unfinished);
+  asio::awaitable<void> give_back(worker& me, elements unfinished, elements alerts);
+  asio::awaitable<std::string> try_give_back(worker& me, const elements& unfinished, elements& alerts);
   asio::awaitable<void> pause(worker& me, std::chrono::milliseconds& time);
   asio::awaitable<elements> stop_here(std::chrono::milliseconds limit);
   asio::awaitable<void> all_ended();

@@ -138,12 +138,20 @@ asio::awaitable<void> application::run_shutdown() {
     } catch (...) {
       problem = "something that is no std::exception";
     }
-    if (!problem.empty()) log(log_level::error, "a shutdown hook failed: " + problem);
+    if (!problem.empty()) log(log_level::error, "a shutdown hook failed: ", problem);
   }
 }
 
-void application::log(log_level level, std::string_view text) const {
-  if (log_) log_(level, text);
+void application::log(log_level level, std::string_view text, std::string_view more) const noexcept {
+  if (!log_) return;
+  try {
+    if (more.empty()) return log_(level, text);
+    std::string line;
+    line.reserve(text.size() + more.size());
+    log_(level, line.append(text).append(more));
+  } catch (...) {
+    // Nobody is left to tell.
+  }
 }
 
 // --- Requests --------------------------------------------------------------------------------------------------------
@@ -234,7 +242,7 @@ asio::awaitable<response> application::handle(const request& asked) {
     try {
       observe_(asked, pattern, made->status, clock::now() - started);
     } catch (const std::exception& failed) {
-      log(log_level::error, std::string("the observer of responses failed: ") + failed.what());
+      log(log_level::error, "the observer of responses failed: ", failed.what());
     }
   }
   co_return std::move(*made);

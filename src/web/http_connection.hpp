@@ -146,7 +146,7 @@ class http_connection : public connection, public std::enable_shared_from_this<h
     head_finder head(settings().max_header_bytes);
     std::optional<chunked_body> chunks;
     for (;;) {
-      if (input_.size() > 0) {
+      if (has_begun()) {
         if (idle_) close_at(now() + settings().request_timeout);
         idle_ = false;
         const bool had_head = incoming.is_header_done();
@@ -163,6 +163,13 @@ class http_connection : public connection, public std::enable_shared_from_this<h
       if (failure) co_return outcome::closed;
       input_.commit(size);
     }
+  }
+
+  // Empty lines before a request are not a part of it: some clients send one behind a body.
+  // https://www.rfc-editor.org/rfc/rfc9112#section-2.2-6
+  bool has_begun() {
+    while (idle_ && unread().starts_with("\r\n")) input_.consume(2);
+    return input_.size() > 0 && !(idle_ && unread() == "\r");
   }
 
   outcome parse(parser& incoming, head_finder& head, std::optional<chunked_body>& chunks) {

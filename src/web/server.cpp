@@ -7,13 +7,13 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <csignal>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -68,21 +68,32 @@ std::string server::url() const { return state_->url(); }
 server_figures server::figures() const { return state_->figures(); }
 
 asio::awaitable<void> serve(application& served, server_config settings) {
-  const auto executor = co_await asio::this_coro::executor;
-  asio::signal_set signals(executor, SIGINT, SIGTERM);
-  server running(executor, served, settings);
+  asio::signal_set signals(co_await asio::this_coro::executor, SIGINT, SIGTERM);
+  const auto until = [&](const server& running) -> asio::awaitable<void> {
+    served.log(log_level::info, "listening on ", running.url());
+    co_await signals.async_wait(asio::use_awaitable);
+  };
+  co_await serve(served, std::move(settings), until);
+}
+
+asio::awaitable<void> serve(application& served, server_config settings,
+                            std::function<asio::awaitable<void>(const server&)> until) {
+  server running(co_await asio::this_coro::executor, served, settings);
   co_await running.start();
-  // Being cancelled is as good as a signal, also when it came while the start was coming to its end.
+  std::exception_ptr problem;
+  try {
+    co_await until(running);
+  } catch (...) {
+    problem = std::current_exception();
+  }
+  // Being cancelled is as good as an end, also when it came while the start was coming to its end.
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
+  const bool is_cancelled = cancellation.cancelled() != asio::cancellation_type::none;
   const bool throws = co_await asio::this_coro::throw_if_cancelled();
   co_await asio::this_coro::throw_if_cancelled(false);
-  served.log(log_level::info, "listening on " + running.url());
-  const auto cancellation = co_await asio::this_coro::cancellation_state;
-  if (cancellation.cancelled() == asio::cancellation_type::none) {
-    boost::system::error_code cancelled;
-    co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
-  }
   co_await running.stop();
   co_await asio::this_coro::throw_if_cancelled(throws);
+  if (problem && !is_cancelled) std::rethrow_exception(problem);
 }
 
 }  // namespace redstart::web

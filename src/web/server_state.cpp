@@ -147,7 +147,7 @@ asio::awaitable<void> server_state::accept() {
     }
     if (trouble.empty() || closed_ || !acceptor_.is_open()) continue;
     // Out of file descriptors, most likely: they come back when connections end.
-    context_->served.log(log_level::warning, "cannot accept a connection: " + trouble);
+    context_->served.log(log_level::warning, "cannot accept a connection: ", trouble);
     boost::system::error_code ignored;
     pause.expires_after(std::chrono::milliseconds(100));
     co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
@@ -224,18 +224,23 @@ void server_state::run(const std::shared_ptr<connection>& added) {
     try {
       std::rethrow_exception(problem);
     } catch (const std::exception& e) {
-      self->context_->served.log(log_level::warning, std::string("a connection failed: ") + e.what());
+      self->context_->served.log(log_level::warning, "a connection failed: ", e.what());
     }
   };
   // On its strand, where `cut` emits: another thread may close the server right now, and a slot that is being set up
   // must not be looked at.
-  asio::dispatch(added->executor(), [added, ended] {
+  const auto begin = [added, ended] {
     try {
       asio::co_spawn(added->executor(), added->run(), asio::bind_cancellation_slot(added->cut_slot(), ended));
     } catch (...) {
       ended(std::current_exception());
     }
-  });
+  };
+  try {
+    asio::dispatch(added->executor(), begin);
+  } catch (...) {
+    ended(std::current_exception());  // `begin` throws nothing, so it did not run
+  }
 }
 
 // Closes what has been silent, or busy, for too long.
@@ -253,7 +258,7 @@ asio::awaitable<void> server_state::watch() {
       });
       context_->limits.forget_quiet(now);
     } catch (const std::exception& problem) {
-      context_->served.log(log_level::warning, std::string("cannot look after connections: ") + problem.what());
+      context_->served.log(log_level::warning, "cannot look after connections: ", problem.what());
     }
   }
 }

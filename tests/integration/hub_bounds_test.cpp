@@ -48,6 +48,27 @@ TEST_F(hub_bounds, a_camera_that_is_gone_can_be_forgotten_and_screens_hear_of_it
   EXPECT_EQ(heard, R"({"type":"camera_forgotten","camera_id":"porch"})");
 }
 
+TEST_F(hub_bounds, a_forgotten_camera_that_is_seen_at_once_is_told_of_again) {
+  hub_program hub(redis.unix_url());
+  plain_websocket_client screen(hub.port());
+  ASSERT_EQ(screen.open("/ws"), 101u);
+  const auto hears = [&](std::string_view what) {
+    for (auto text = screen.read(); text; text = screen.read()) {
+      if (text->find(what) != std::string::npos) return true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(
+      eventually([&] { return redis.command({"INFO", "commandstats"}).text.find("hgetall") != std::string::npos; }));
+  EXPECT_EQ(hub.post("/events", event_of("porch")).status, 200);
+  ASSERT_TRUE(hears("camera_status"));
+  // Its next event comes before the hub looks at its cameras again.
+  EXPECT_EQ(hub.send("DELETE", "/cameras/porch").status, 200);
+  EXPECT_EQ(hub.post("/events", event_of("porch")).status, 200);
+  ASSERT_TRUE(hears("camera_forgotten"));
+  EXPECT_TRUE(hears("camera_status"));
+}
+
 TEST_F(hub_bounds, a_status_of_one_camera_too_many_answers_507_and_its_events_are_heard) {
   hub_program hub(redis.unix_url(), {"--max-cameras", "1"});
   EXPECT_EQ(hub.send("PUT", "/cameras/1/status", "{}").status, 200);

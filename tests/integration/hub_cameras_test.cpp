@@ -2,6 +2,8 @@
 #include "hub/cameras.hpp"
 #include "support/hub_fixture.hpp"
 
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace redstart::test {
@@ -262,6 +264,73 @@ TEST_F(hub_cameras, one_that_is_forgotten_is_gone_until_its_next_sign_of_life_an
   });
 }
 
+TEST_F(hub_cameras, what_screens_were_told_by_others_is_no_change_and_what_was_forgotten_is_one_when_it_is_back) {
+  options.max_cameras = 3;
+  with_client([this](client& redis) -> asio::awaitable<void> {
+    cameras all(redis, options);
+    co_await all.changes(noon());
+    co_await touch(redis, "1", noon());
+    co_await touch(redis, "2", noon());
+    all.note_told("1", true);
+    for (int i = 0; i < 10; ++i) all.note_told("made up " + std::to_string(i), true);
+    all.note_told("2", true);
+    auto changed = co_await all.changes(noon());
+    if (changed.size() != 1) co_return ADD_FAILURE() << changed.size();
+    EXPECT_EQ(changed[0].id, "2") << "there was no room to note that it was told";
+    all.note_told("1", std::nullopt);
+    changed = co_await all.changes(noon());
+    if (changed.size() != 1) co_return ADD_FAILURE() << changed.size();
+    EXPECT_EQ(changed[0].id, "1");
+    EXPECT_TRUE(changed[0].online);
+    // What is told while the hub reads is newer than what it reads.
+    expire("1");
+    start([](cameras& of) -> asio::awaitable<void> {
+      const auto none = co_await of.changes(noon());
+      EXPECT_TRUE(none.empty());
+    }(all));
+    co_await asio::post(io, asio::deferred);
+    all.note_told("1", true);
+    co_await all_done();
+    changed = co_await all.changes(noon());
+    EXPECT_EQ(changed.size(), 1u) << "it is offline all the same";
+  });
+}
+
+TEST_F(hub_cameras, nobody_is_forgotten_without_a_farewell) {
+  options.forget_after = 24h;
+  with_client([this](client& redis) -> asio::awaitable<void> {
+    cameras all(redis, options);
+    auto heard = co_await redis.subscribe("camera_events");
+    co_await touch(redis, "1", noon());
+    server.command({"ACL", "SETUSER", "default", "-publish"});
+    const std::string problem =
+        co_await message_of<server_error>([](cameras& of) -> asio::awaitable<void> { co_await of.forget("1"); }(all));
+    EXPECT_FALSE(problem.empty());
+    co_await all.changes(noon() + 25h);
+    EXPECT_EQ(server.command({"HGET", "cameras", "1"}).text, iso(0ms)) << "screens would show it for ever";
+    EXPECT_EQ(server.command({"EXISTS", "camera:1:status"}).integer, 1);
+    server.command({"ACL", "SETUSER", "default", "+publish"});
+    co_await all.changes(noon() + 25h);
+    const message told = co_await heard.next();
+    EXPECT_EQ(json::parse(told.payload), (json::object{{"type", "camera_forgotten"}, {"camera_id", "1"}}));
+    EXPECT_EQ(server.command({"DBSIZE"}).integer, 0);
+  });
+}
+
+TEST_F(hub_cameras, full_memory_takes_no_known_camera_offline) {
+  with_client([this](client& redis) -> asio::awaitable<void> {
+    co_await touch(redis, "1", noon());
+    server.command({"PEXPIRE", "camera:1:status", "1000"});
+    server.command({"CONFIG", "SET", "maxmemory", "1"});
+    pipeline batch;
+    hub::add_touch(batch, options, "1", iso(1s));
+    hub::add_touch(batch, options, "2", iso(1s));
+    co_await redis.exec(std::move(batch));
+    EXPECT_GT(server.command({"PTTL", "camera:1:status"}).integer, 290'000);
+    EXPECT_EQ(server.command({"EXISTS", "camera:2:status"}).integer, 0);
+  });
+}
+
 TEST_F(hub_cameras, one_that_was_not_seen_for_long_is_forgotten) {
   options.forget_after = 24h;
   with_client([this](client& redis) -> asio::awaitable<void> {
@@ -314,6 +383,7 @@ TEST_F(hub_cameras, beyond_the_bound_a_new_one_is_refused_and_a_known_one_is_not
     EXPECT_NE(problem.find("2 cameras"), std::string::npos) << problem;
     EXPECT_EQ(server.command({"EXISTS", "camera:3:status"}).integer, 0);
     co_await touch(redis, "4", noon());
+    EXPECT_EQ(server.command({"EXISTS", "camera:4:status"}).integer, 0) << "it would be kept and not shown";
     auto known = co_await ids(all);
     EXPECT_EQ(known, (std::vector<std::string>{"1", "2"}));
     co_await put(all, "1", "{}", noon() + 1s);

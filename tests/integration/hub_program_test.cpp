@@ -13,6 +13,8 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace redstart::test {
 namespace {
@@ -20,6 +22,7 @@ namespace {
 namespace json = boost::json;
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr const char* risky = R"({"camera_id": 1, "timestamp": "2024-01-01T23:00:00", "objects": ["person", "car"]})";
 constexpr const char* harmless = R"({"camera_id": 2, "timestamp": "2024-01-01T12:00:00", "objects": ["cat"]})";
@@ -305,6 +308,19 @@ TEST_F(hub_program_test, what_keeps_it_from_starting_is_said_in_a_line) {
   const program_result bad_listen = run_hub({"--listen", "localhost:eighty"});
   EXPECT_NE(bad_listen.exit_code, 0);
   EXPECT_THAT(bad_listen.output, HasSubstr("HOST:PORT"));
+  const std::vector<std::pair<std::vector<std::string>, std::string>> never_meant{
+      {{"--max-body", "0"}, "--max-body"},
+      {{"--max-connections", "0"}, "--max-connections"},
+      {{"--rate", "-1"}, "--rate"},
+      {{"--tls-key", "key.pem"}, "--tls-certificate"},
+      {{"--tls-certificate", "cert.pem", "--tls-key", "key.pem", "--simulate", "2"}, "--simulate"},
+  };
+  for (const auto& [words, named] : never_meant) {
+    const program_result refused = run_hub(words);
+    EXPECT_NE(refused.exit_code, 0) << named;
+    EXPECT_THAT(refused.output, HasSubstr(named));
+    EXPECT_THAT(refused.output, Not(HasSubstr("connected"))) << "a Redis was started for nothing";
+  }
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "hub/worker.hpp"
-#include "support/hub_fixture.hpp"
+#include "support/hub_workers.hpp"
 
 #include <boost/json/serialize.hpp>
 
@@ -11,64 +10,7 @@
 namespace redstart::test {
 namespace {
 
-std::string event(int number, const std::string& object = "person", int hour = 2) {
-  return R"({"camera_id":)" + std::to_string(number % 8) + R"(,"timestamp":"2024-01-01T0)" + std::to_string(hour) +
-         R"(:00:00Z","objects":[")" + object + R"("],"id":")" + std::to_string(number) + "\"}";
-}
-// No alert.
-std::string quiet(int number) { return event(number, "cat"); }
-std::string tracked(const std::string& id) {
-  return R"({"type":"new","before":null,"after":{"id":")" + id +
-         R"(","camera":"porch","label":"person","frame_time":7200}})";
-}
-
-// A hub's workers, and what they say.
-struct crew {
-  crew(hub_test&, asio::io_context& io, const client& redis, const hub::settings& options)
-      : team(io.get_executor(), redis, options, counts, [this](log_level level, std::string_view text) {
-          if (level == log_level::error) ++errors;
-          log.emplace_back(text);
-        }) {}
-  hub::totals counts;
-  std::vector<std::string> log;
-  int errors = 0;
-  hub::workers team;
-};
-
-class hub_worker : public hub_test {
- protected:
-  using work = std::function<asio::awaitable<void>(client&, crew&)>;
-
-  // Runs `steps` beside workers, and stops them.
-  void with_crew(const work& steps, std::chrono::milliseconds limit = 30s) {
-    with_client(
-        [&](client& redis) -> asio::awaitable<void> {
-          crew hub(*this, io, redis, options);
-          hub.team.start();
-          std::exception_ptr failure;
-          try {
-            co_await steps(redis, hub);
-          } catch (...) {
-            failure = std::current_exception();
-          }
-          co_await hub.team.stop(2s);
-          if (failure) std::rethrow_exception(failure);
-        },
-        limit);
-  }
-  asio::awaitable<void> processed(crew& hub, std::uint64_t count) {
-    co_await until([&] { return hub.counts.processed.get() >= count; });
-    EXPECT_EQ(hub.counts.processed.get(), count);
-  }
-  // From now on workers can take events and cannot publish.
-  void forbid_publish() { server.command({"ACL", "SETUSER", "default", "-publish"}); }
-  void allow_publish() { server.command({"ACL", "SETUSER", "default", "+publish"}); }
-  std::int64_t commands_processed() {
-    const std::string info = server.command({"INFO", "stats"}).text;
-    const std::string name = "total_commands_processed:";
-    return std::stoll(info.substr(info.find(name) + name.size()));
-  }
-};
+class hub_worker : public hub_worker_test {};
 
 TEST_F(hub_worker, an_alarming_event_becomes_an_alert_that_everybody_hears_and_that_is_kept) {
   with_crew([this](client& redis, crew& hub) -> asio::awaitable<void> {
@@ -172,6 +114,7 @@ TEST_F(hub_worker, new_cameras_beyond_the_bound_are_heard_and_not_listed) {
     co_await processed(hub, 15);
     EXPECT_EQ(hub.counts.alerts.get(), 15u);
     EXPECT_EQ(server.command({"HLEN", "cameras"}).integer, 2);
+    EXPECT_EQ(server.command({"KEYS", "camera:*"}).items.size(), 4u) << "a status and a detection of those two";
     EXPECT_GE(hub.counts.unlisted.get(), 3u);
     const auto warnings = std::ranges::count_if(
         hub.log, [](const std::string& line) { return line.find("not listed") != std::string::npos; });
@@ -391,139 +334,6 @@ TEST_F(hub_worker, an_empty_queue_is_no_busy_loop_whatever_the_wait) {
     const auto before = commands_processed();
     co_await pause(500ms);
     EXPECT_LT(commands_processed() - before, 1000);
-  });
-}
-
-TEST_F(hub_worker, stopping_an_idle_crew_takes_no_time_and_no_element) {
-  options.batch_wait = 60s;
-  with_client([this](client& redis) -> asio::awaitable<void> {
-    for (int round = 0; round < 20; ++round) {
-      crew hub(*this, io, redis, options);
-      hub.team.start();
-      co_await pause(std::chrono::milliseconds(round % 5));
-      const auto begin = std::chrono::steady_clock::now();
-      const auto left = co_await hub.team.stop(5s);
-      EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
-      EXPECT_TRUE(left.empty());
-      EXPECT_EQ(hub.errors, 0);
-    }
-    push("detections", quiet(1));
-    co_await pause(50ms);
-    EXPECT_EQ(length("detections"), 1) << "somebody still takes";
-  });
-}
-
-TEST_F(hub_worker, stopping_during_traffic_loses_nothing) {
-  options.batch_size = 7;
-  with_client(
-      [this](client& redis) -> asio::awaitable<void> {
-        std::uint64_t sent = 0;
-        std::uint64_t done = 0;
-        for (int round = 0; round < 30; ++round) {
-          crew hub(*this, io, redis, options);
-          hub.team.start();
-          std::vector<std::string> some;
-          for (int i = 0; i < 60; ++i) some.push_back(event(i));
-          co_await redis.add_to_queue("detections", each(some));
-          sent += some.size();
-          co_await pause(std::chrono::milliseconds(round % 6));
-          const auto left = co_await hub.team.stop(5s);
-          EXPECT_TRUE(left.empty());
-          done += hub.counts.processed.get();
-          EXPECT_EQ(hub.counts.processed.get(), hub.counts.alerts.get());
-          // What came for a wait that was ended may still be on its way back.
-          const auto queued = [&] { return static_cast<std::uint64_t>(length("detections")); };
-          co_await until([&] { return done + queued() == sent; }, 5s);
-        }
-      },
-      60s);
-}
-
-TEST_F(hub_worker, what_cannot_be_published_when_it_stops_goes_back_in_order) {
-  options.workers = 1;
-  options.batch_size = 5;
-  with_client([this](client& redis) -> asio::awaitable<void> {
-    forbid_publish();
-    std::vector<std::string> all;
-    for (int i = 0; i < 5; ++i) all.push_back(i == 2 ? quiet(i) : event(i));
-    co_await redis.add_to_queue("detections", each(all));
-    crew hub(*this, io, redis, options);
-    hub.team.start();
-    co_await until([&] { return length("detections") == 0 && hub.counts.retries.get() > 0; });
-    push("detections", event(5));
-    const auto begin = std::chrono::steady_clock::now();
-    const auto left = co_await hub.team.stop(5s);
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 1s);
-    EXPECT_TRUE(left.empty());
-    EXPECT_EQ(hub.counts.processed.get(), 1u) << "the one without an alert";
-    EXPECT_EQ(hub.counts.given_back.get(), 4u);
-    const std::vector<std::string> expected{event(0), event(1), event(3), event(4), event(5)};
-    EXPECT_EQ(elements("detections"), expected);
-    // And the next one publishes them.
-    allow_publish();
-    crew next(*this, io, redis, options);
-    next.team.start();
-    co_await processed(next, 5);
-    EXPECT_EQ(next.counts.alerts.get(), 5u);
-    co_await next.team.stop(2s);
-  });
-}
-
-TEST_F(hub_worker, an_object_whose_alert_went_back_is_alerted_when_it_is_taken_again) {
-  options.workers = 1;
-  with_client([this](client& redis) -> asio::awaitable<void> {
-    forbid_publish();
-    push("detections", tracked("o1"));
-    crew hub(*this, io, redis, options);
-    hub.team.start();
-    co_await until([&] { return hub.counts.retries.get() > 0; });
-    co_await hub.team.stop(5s);
-    EXPECT_EQ(server.command({"EXISTS", "alert:o1:high"}).integer, 0) << "marked without having been published";
-    EXPECT_EQ(length("detections"), 1);
-    allow_publish();
-    crew next(*this, io, redis, options);
-    next.team.start();
-    co_await processed(next, 1);
-    EXPECT_EQ(next.counts.alerts.get(), 1u);
-    co_await next.team.stop(2s);
-  });
-}
-
-TEST_F(hub_worker, when_redis_is_away_at_the_end_what_is_left_is_handed_out_in_time) {
-  options.workers = 1;
-  with_client([this](client& redis) -> asio::awaitable<void> {
-    forbid_publish();
-    for (int i = 0; i < 3; ++i) push("detections", event(i));
-    crew hub(*this, io, redis, options);
-    hub.team.start();
-    co_await until([&] { return length("detections") == 0 && hub.counts.retries.get() > 0; });
-    server.kill();
-    const auto begin = std::chrono::steady_clock::now();
-    const auto left = co_await hub.team.stop(300ms);
-    const auto spent = std::chrono::steady_clock::now() - begin;
-    EXPECT_LT(spent, 1500ms);
-    const std::vector<std::string> expected{event(0), event(1), event(2)};
-    EXPECT_EQ(left, expected);
-    EXPECT_EQ(hub.errors, 1) << "and the log says so";
-  });
-}
-
-TEST_F(hub_worker, a_silent_redis_does_not_hold_up_the_end) {
-  options.workers = 1;
-  options.write_timeout = 60s;
-  with_client([this](client& redis) -> asio::awaitable<void> {
-    forbid_publish();
-    push("detections", event(0));
-    crew hub(*this, io, redis, options);
-    hub.team.start();
-    co_await until([&] { return hub.counts.retries.get() > 0; });
-    server.pause();
-    co_await pause(200ms);
-    const auto begin = std::chrono::steady_clock::now();
-    const auto left = co_await hub.team.stop(300ms);
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, 1500ms);
-    EXPECT_EQ(left.size(), 1u);
-    server.resume();
   });
 }
 

@@ -8,7 +8,6 @@
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <atomic>
-#include <csignal>
 #include <stdexcept>
 
 namespace redstart::test {
@@ -424,95 +423,6 @@ TEST_F(web_limits, a_loop_that_ends_with_open_connections_leaks_nothing) {
   client->send("GET /never HTTP/1.1\r\nHost: hub\r\n\r\n");
   for (int i = 0; i < 20; ++i) loop.run_one_for(5ms);
   EXPECT_EQ(served->figures().connections, 1u);
-}
-
-class serving : public ::testing::Test {
- protected:
-  serving() {
-    app.log_to([this](log_level, std::string_view text) {
-      const auto at = text.rfind(':');
-      if (text.starts_with("listening on "))
-        port = static_cast<std::uint16_t>(std::stoi(std::string(text.substr(at + 1))));
-    });
-    app.get("/text", [] { return "text"; });
-    app.on_shutdown([this]() -> asio::awaitable<void> {
-      shut_down = true;
-      co_return;
-    });
-  }
-  // Runs the loop until the server listens and knows one client.
-  http_client start(asio::io_context& loop) {
-    const auto at_end = [this](const std::exception_ptr& problem) {
-      EXPECT_FALSE(problem);
-      ended = true;
-    };
-    asio::co_spawn(loop, web::serve(app, {.port = 0}), asio::bind_cancellation_slot(cancel.slot(), at_end));
-    while (port == 0) loop.run_one();
-    http_client client(port);
-    client.send("GET /text HTTP/1.1\r\nHost: hub\r\n\r\n");
-    while (client.is_silent(1ms)) loop.run_one_for(10ms);
-    return client;
-  }
-
-  web::application app;
-  asio::cancellation_signal cancel;
-  std::uint16_t port = 0;
-  bool ended = false;
-  bool shut_down = false;
-};
-
-TEST_F(serving, ends_with_a_signal_and_leaves_nothing_behind) {
-  for (const int signal : {SIGTERM, SIGINT}) {
-    port = 0;
-    ended = shut_down = false;
-    asio::io_context loop;
-    auto client = start(loop);
-    EXPECT_EQ(client.read().body, "text");
-    std::raise(signal);
-    loop.run_for(20s);
-    EXPECT_TRUE(loop.stopped()) << "something keeps the loop busy";
-    EXPECT_TRUE(ended);
-    EXPECT_TRUE(shut_down);
-    EXPECT_TRUE(client.is_closed(1s));
-  }
-}
-
-TEST_F(serving, ends_when_it_is_cancelled_as_with_a_signal) {
-  gate held;
-  bool called = false;
-  app.get("/held", [&]() -> asio::awaitable<std::string> {
-    called = true;
-    co_await held.wait();
-    co_return "held";
-  });
-  asio::io_context loop;
-  auto idle = start(loop);
-  EXPECT_EQ(idle.read().body, "text");
-  http_client busy(port);
-  busy.send("GET /held HTTP/1.1\r\nHost: hub\r\n\r\n");
-  for (int i = 0; i < 1000 && !called; ++i) loop.run_one_for(10ms);
-  cancel.emit(asio::cancellation_type::terminal);
-  loop.run_for(50ms);
-  EXPECT_FALSE(ended) << "a request is still running";
-  EXPECT_FALSE(shut_down);
-  held.open();
-  loop.run_for(20s);
-  EXPECT_TRUE(loop.stopped()) << "something keeps the loop busy";
-  EXPECT_TRUE(ended);
-  EXPECT_TRUE(shut_down);
-  EXPECT_EQ(busy.read().body, "held");
-  EXPECT_TRUE(idle.is_closed(1s));
-}
-
-TEST_F(serving, may_end_with_its_loop) {
-  std::optional<http_client> client;
-  {
-    asio::io_context loop;
-    client.emplace(start(loop));
-  }
-  EXPECT_EQ(client->read().body, "text");
-  EXPECT_TRUE(client->is_closed(10s));
-  EXPECT_FALSE(ended);
 }
 
 // --- Origins ---------------------------------------------------------------------------------------------------------

@@ -115,6 +115,32 @@ TEST_F(web_server, a_request_may_come_byte_by_byte) {
   EXPECT_EQ(client.read().body, "abc");
 }
 
+// https://www.rfc-editor.org/rfc/rfc9112#section-2.2-6
+TEST_F(web_server, empty_lines_before_a_request_are_ignored_wherever_they_are_cut) {
+  serve();
+  const std::string whole = "\r\n\r\nPOST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 3\r\n\r\nabc\r\n";
+  auto client = connect();
+  for (std::size_t cut = 1; cut < 8; ++cut) {
+    client.send(std::string_view(whole).substr(0, cut));
+    ASSERT_TRUE(client.is_silent(2ms)) << cut;
+    client.send(std::string_view(whole).substr(cut));
+    ASSERT_EQ(client.read().body, "abc") << cut;
+  }
+  for (const char* bytes : {"\rGET / HTTP/1.1\r\nHost: hub\r\n\r\n", "\n", "\r\r", "\r\n\n"}) {
+    auto other = connect();
+    EXPECT_EQ(other.ask(bytes).status, 400) << bytes;
+  }
+}
+
+TEST_F(web_server, an_empty_line_is_no_request_that_a_stop_would_wait_for) {
+  serve({.idle_timeout = 60s, .drain_timeout = 60s});
+  auto client = connect();
+  client.send("POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 3\r\n\r\nabc\r\n");
+  EXPECT_EQ(client.read().body, "abc");
+  ASSERT_TRUE(client.is_silent(50ms));
+  EXPECT_EQ(stop().wait_for(5s), std::future_status::ready);
+}
+
 TEST_F(web_server, large_responses_come_whole) {
   serve();
   auto client = connect();

@@ -125,7 +125,7 @@ class application {
   using observer =
       std::function<void(const request&, std::string_view pattern, http::status, std::chrono::nanoseconds)>;
   void on_response(observer observe) { observe_ = std::move(observe); }
-  /// Where errors of handlers go.
+  /// Where errors of handlers go. What the sink throws is dropped: serving goes on without a log.
   void log_to(log_sink sink) { log_ = std::move(sink); }
 
   // --- Serving -------------------------------------------------------------------------------------------------------
@@ -144,7 +144,8 @@ class application {
   void check();
   [[nodiscard]] asio::awaitable<void> run_startup();
   [[nodiscard]] asio::awaitable<void> run_shutdown();
-  void log(log_level level, std::string_view text) const;
+  /// Says `text` and `more` to the sink, as one line.
+  void log(log_level level, std::string_view text, std::string_view more = {}) const noexcept;
 
  private:
   struct step {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -99,5 +100,10 @@ class server {
 /// Starts a server and stops it on SIGINT or SIGTERM: all that a program's `main` needs. Cancelling it does what a
 /// signal does; while it starts, it throws `operation_aborted` instead.
 [[nodiscard]] asio::awaitable<void> serve(application& served, server_config settings = {});
+
+/// The same for a program with an end of its own: once the server listens it runs `until`, and stops when that ends.
+/// What `until` throws is thrown again when the server has stopped. Cancelling it cancels `until`, and is no error.
+[[nodiscard]] asio::awaitable<void> serve(application& served, server_config settings,
+                                          std::function<asio::awaitable<void>(const server&)> until);
 
 }  // namespace redstart::web

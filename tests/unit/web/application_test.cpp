@@ -24,6 +24,19 @@ using web::response;
 
 class application : public application_test {};
 
+TEST_F(application, a_log_that_fails_fails_nothing_else) {
+  app.get("/", []() -> std::string { throw std::runtime_error("it failed"); });
+  app.on_shutdown([]() -> asio::awaitable<void> { throw std::runtime_error("it failed, too"); });
+  bool shut_down = false;
+  app.on_shutdown([]() -> asio::awaitable<void> { throw std::runtime_error("and this"); });
+  app.log_to([](log_level, std::string_view) { throw std::runtime_error("disk full"); });
+  EXPECT_EQ(get("/").status, http::status::internal_server_error);
+  asio::io_context io;
+  asio::co_spawn(io, app.run_shutdown(), [&](const std::exception_ptr& problem) { shut_down = !problem; });
+  io.run();
+  EXPECT_TRUE(shut_down);
+}
+
 // --- Results ---------------------------------------------------------------------------------------------------------
 
 TEST_F(application, nothing_becomes_204) {
