@@ -166,7 +166,7 @@ async def init_redis(url: Optional[str] = None, **options: Any) -> RedisClient:
 
 
 async def close_redis() -> None:
-    """Disconnects the client of this process. What waits in it fails with `redstart.Cancelled`; does nothing without
+    """Disconnects the client of this process. What waits in it fails with `redstart.Disconnected`; does nothing without
     a client."""
     global _process
     process, _process = _process, _Process()

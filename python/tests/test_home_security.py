@@ -304,3 +304,14 @@ def test_an_example_runs_by_itself(module, said, embedded, server):  # noqa: F81
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == said
+
+
+@pytest.mark.parametrize("with_url, said", [(True, "2 passed"), (False, "1 passed, 1 skipped")])
+def test_its_own_tests_run_as_the_specification_says(with_url, said, server):  # noqa: F811
+    environment = os.environ | {"PYTHONPATH": ":".join(path for path in sys.path if path)}
+    environment.pop("REDIS_URL", None)
+    if with_url:
+        environment["REDIS_URL"] = server.url
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "backend/tests/unit/test_redis.py", "-v"]
+    done = subprocess.run(command, cwd=HOME_SECURITY, env=environment, capture_output=True, text=True, timeout=LIMIT)
+    assert said in done.stdout, done.stdout + done.stderr
