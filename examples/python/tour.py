@@ -47,7 +47,7 @@ async def pubsub(redis):
     async for message in redis.listen(pubsub):
         print(f"Received: {message['data']} on {message['channel']}")
         break
-    await pubsub.close()  # this subscription; unsubscribe("camera_events") takes the channel from all
+    pubsub.close()  # this subscription; unsubscribe("camera_events") takes the channel from all
     # ]
 
 
@@ -68,7 +68,7 @@ async def gaps(redis):
             seen.append(message["data"])
             break
     # ]
-    await pubsub.close()
+    pubsub.close()
     assert seen == [{"type": "motion_detected", "camera_id": 1}]
 
 

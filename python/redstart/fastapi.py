@@ -276,14 +276,14 @@ def add_error_handlers(app: FastAPI) -> None:
 
 async def health(response: Response, redis: Optional[RedisClient] = Depends(get_redis_optional)) -> dict:
     """How Redis is, as `RedisClient.health_check` says it; with status 503 unless it is healthy."""
-    report = {"status": "unhealthy", "connected": False, "redis_version": None}
+    report = {"status": "unhealthy", "connected": False, "redis_version": ""}
     if redis is None:
-        report["reason"] = "never connected"
+        report["error"] = "never connected"
     else:
         try:
             report = await asyncio.wait_for(redis.health_check(), HEALTH_TIMEOUT)
         except asyncio.TimeoutError:
-            report["reason"] = f"no answer within {HEALTH_TIMEOUT:g} s"
+            report["error"] = f"no answer within {HEALTH_TIMEOUT:g} s"
     if report["status"] != "healthy":
         response.status_code = 503
     return report
@@ -306,7 +306,8 @@ class _TooSlow(Exception):
 
 
 class Stream:
-    """What one listener of a `Broadcaster` gets: an asynchronous iterator of texts, as they were published.
+    """What one listener of a `Broadcaster` gets: an asynchronous iterator of texts, as they were published; what is not
+    UTF-8 is bytes.
 
     Ends when the client is closed. Raises what the subscription failed with.
     """
@@ -387,7 +388,8 @@ class _Feed:
             pubsub = await self._redis.subscribe(*self._of.channels, patterns=self._of.patterns)
             self.subscribed.set()
             async for message in self._redis.listen(pubsub, gaps=True, decode=False):
-                text = message["data"] if message["type"] == "message" else self._of.notice(message)
+                is_notice = message["type"] in ("gap", "overflow")
+                text = self._of.notice(message) if is_notice else message["data"]
                 if text is not None:
                     for stream in self.streams:
                         stream._put(text)
@@ -399,7 +401,7 @@ class _Feed:
             for stream in self.streams:
                 stream._end(self.failure)
             if pubsub is not None:
-                await pubsub.close()
+                pubsub.close()
 
 
 class Broadcaster:
@@ -520,7 +522,7 @@ class Broadcaster:
 async def _send(socket: WebSocket, stream: Stream) -> None:
     async for text in stream:
         try:
-            await socket.send_text(text)
+            await (socket.send_text(text) if isinstance(text, str) else socket.send_bytes(text))
         except Exception as failure:  # servers have no common error for a client that is gone
             _log.debug("a WebSocket is gone: %s", failure)
             return
