@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// From the engine's thread to one event loop: outcomes in a queue, and a file descriptor that the loop watches.
+#pragma once
+
+#include "operation.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <memory>
+#include <mutex>
+
+namespace redstart::python {
+
+/// One per engine and event loop. The engine pushes; the loop is woken once for all that came out of one read of the
+/// socket, and takes everything there is.
+class bridge : public std::enable_shared_from_this<bridge> {
+ public:
+  /// Throws `std::system_error`.
+  bridge(asio::io_context& engine, _object* loop);
+  bridge(const bridge&) = delete;
+  bridge& operator=(const bridge&) = delete;
+  ~bridge();
+
+  [[nodiscard]] int descriptor() const noexcept { return descriptor_; }
+
+  void push(operation& op) noexcept;
+  /// The oldest, linked by `next`; each comes with a reference that is the caller's now.
+  [[nodiscard]] operation* take_all() noexcept;
+  /// Puts a chain from `take_all` back where it was, and wakes the loop again.
+  void put_back(operation* chain) noexcept;
+  /// Tells the engine that nobody waits for `op` any more. The engine must be alive, as it is while `op` is pending.
+  void cancel(operation* op);
+  void wake() const noexcept;
+  /// No longer wakes: for the loop, before it takes all.
+  void clear_wake() const noexcept;
+
+  // For threads that hold the interpreter's lock.
+  _object* loop;         ///< owned; null once retired
+  bool watched = false;  ///< the loop has our descriptor
+  bool ending = false;   ///< the loop lets go of us after what is on its way
+  long in_flight = 0;    ///< operations that are not settled yet
+
+ private:
+  asio::io_context& engine_;
+  const int descriptor_;
+  std::mutex mutex_;
+  operation* first_ = nullptr;
+  operation* last_ = nullptr;
+  bool woken_ = false;
+};
+
+}  // namespace redstart::python

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// What a RedisClient holds: settings, and the runtime while it is connected.
+#pragma once
+
+#include "runtime.hpp"
+
+#include <pybind11/pybind11.h>
+
+#include <memory>
+
+namespace redstart::python {
+
+namespace py = pybind11;
+
+/// Shared by the views of one client that `with_options` makes.
+class engine_state {
+ public:
+  explicit engine_state(config settings) : settings_(std::move(settings)) { settings_.validate(); }
+  engine_state(const engine_state&) = delete;
+  engine_state& operator=(const engine_state&) = delete;
+  ~engine_state() { stop(); }
+
+  /// The runtime, or `not_connected`; in a forked child an `error` that says so.
+  [[nodiscard]] runtime& running();
+  [[nodiscard]] bool is_running() const noexcept { return runtime_ && born_ == forks; }
+  /// Starts it unless it runs.
+  runtime& start();
+  /// Ends it; operations are told through their loops. Releases the interpreter's lock meanwhile.
+  void stop() noexcept;
+  [[nodiscard]] std::shared_ptr<bridge> bridge_for(PyObject* loop);
+
+  /// How often this process has been made by a fork since the module was loaded.
+  static inline unsigned long forks = 0;
+  /// Ends every runtime there is: for the end of the interpreter.
+  static void stop_all() noexcept;
+
+ private:
+  void leave_to_parent() noexcept;
+
+  config settings_;
+  std::shared_ptr<runtime> runtime_;
+  unsigned long born_ = 0;  ///< `forks` when it was started
+};
+
+struct engine_object {
+  PyObject_HEAD std::shared_ptr<engine_state> state;
+  call_options options;
+  PyObject* weak_references;
+};
+
+/// Adds the type `Engine` to the module.
+void add_engine_type(py::module_& to);
+
+}  // namespace redstart::python
