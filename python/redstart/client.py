@@ -242,9 +242,9 @@ class RedisClient(_Commands):
         """Subscribes to patterns: `camera.*`."""
         return await self.subscribe(patterns=patterns, **bounds)
 
-    def listen(self, pubsub: PubSub, *, gaps: bool = False) -> AsyncIterator[dict[str, Any]]:
+    def listen(self, pubsub: PubSub, *, gaps: bool = False, decode: bool = True) -> AsyncIterator[dict[str, Any]]:
         """The messages of a subscription, until it ends. See `PubSub.listen`."""
-        return pubsub.listen(gaps=gaps)
+        return pubsub.listen(gaps=gaps, decode=decode)
 
     async def unsubscribe(self, *what: Name | PubSub) -> None:
         """Takes channels or patterns away from every subscription of this client, or ends subscriptions; all without
@@ -270,22 +270,24 @@ class PubSub:
         self.channels: tuple[Name, ...] = ()
         self.patterns: tuple[Name, ...] = ()
 
-    def next_message(self) -> _Op[dict[str, Any]]:
+    @_async
+    def next_message(self, *, decode: bool = True) -> _Op[dict[str, Any]]:
         """The next message or notice; Disconnected when there will be none. One task at a time."""
-        return self._subscription.next_message(self._engine)
+        return self._subscription.next_message(self._engine, decode)
 
-    async def listen(self, *, gaps: bool = False) -> AsyncIterator[dict[str, Any]]:
+    async def listen(self, *, gaps: bool = False, decode: bool = True) -> AsyncIterator[dict[str, Any]]:
         """Messages, each a dict: type (`message`, or `pmessage` by a pattern), channel, pattern, data.
 
         With `gaps` also what says that messages may be missing: type `gap` with `outage` in seconds after a lost
-        connection, type `overflow` with `dropped` when they were not read in time.
+        connection, type `overflow` with `dropped` when they were not read in time. Without `decode` nothing is taken
+        for JSON.
         """
         while True:
             try:
-                message = await self._subscription.next_message(self._engine)
+                message = await self._subscription.next_message(self._engine, decode)
             except Disconnected:
                 return
-            if gaps or message["data"] is not None or message["channel"] is not None:
+            if gaps or message["channel"] is not None:
                 yield message
 
     def __aiter__(self) -> AsyncIterator[dict[str, Any]]:

@@ -96,13 +96,16 @@ struct to_object {
     made["pool"] = pool;
     return made;
   }
-  py::object operator()(const std::unique_ptr<message>& value) const { return message_object(*value); }
+  py::object operator()(const std::unique_ptr<message>& value) const { return message_object(*value, false); }
   py::object operator()(const std::shared_ptr<message_pump>& value) const { return owned(make_subscription(value)); }
 };
 
 }  // namespace
 
-PyObject* answer_object(const answer& value) {
+PyObject* answer_object(const answer& value, bool as_text) {
+  if (const auto* one = std::get_if<std::unique_ptr<message>>(&value)) {
+    return message_object(**one, as_text).release().ptr();
+  }
   // The most frequent without the detour.
   if (const auto* text = std::get_if<std::string>(&value)) return owned(value_object(*text)).release().ptr();
   return std::visit(to_object(), value).release().ptr();

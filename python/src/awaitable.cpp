@@ -189,7 +189,7 @@ bool materialize(awaitable* self) noexcept {
     return self->error != nullptr;
   }
   try {
-    self->value = answer_object(op.value);
+    self->value = answer_object(op.value, op.as_text);
     // Kept while it might have to go back.
     if (!op.keeper) op.value = {};
     return true;

@@ -47,6 +47,6 @@ void drop_all(bridge& from) noexcept;
 void add_awaitable_type(py::module_& to);
 
 /// Makes what Redis answered a Python object. Throws.
-[[nodiscard]] PyObject* answer_object(const answer& value);
+[[nodiscard]] PyObject* answer_object(const answer& value, bool as_text);
 
 }  // namespace redstart::python

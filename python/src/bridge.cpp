@@ -79,6 +79,7 @@ void bridge::put_back(operation* chain) noexcept {
 }
 
 void bridge::cancel(operation* op) {
+  if (!born.is_here()) return;
   asio::post(engine_, [op = operation_ptr(op)] { op->signal.emit(asio::cancellation_type::terminal); });
 }
 

@@ -2,6 +2,7 @@
 // From the engine's thread to one event loop: outcomes in a queue, and a file descriptor that the loop watches.
 #pragma once
 
+#include "fork.hpp"
 #include "operation.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -38,6 +39,7 @@ class bridge : public std::enable_shared_from_this<bridge> {
   _object* loop;         ///< owned; null once retired
   bool watched = false;  ///< the loop has our descriptor
   bool ending = false;   ///< the loop lets go of us after what is on its way
+  birthplace born;       ///< elsewhere, it is the parent's, with whatever is in it
   long in_flight = 0;    ///< operations that are not settled yet
 
  private:

@@ -38,8 +38,10 @@ void drop_capsule(PyObject* capsule) {
   auto* held = static_cast<std::shared_ptr<bridge>*>(PyCapsule_GetPointer(capsule, capsule_name));
   PyObject *type, *value, *trace;
   PyErr_Fetch(&type, &value, &trace);
-  retire(**held);
-  delete held;
+  if ((*held)->born.is_here()) {
+    retire(**held);
+    delete held;
+  }
   PyErr_Restore(type, value, trace);
 }
 
@@ -62,20 +64,19 @@ bool is_closed(PyObject* loop) { return py::cast<bool>(py::reinterpret_borrow<py
 }  // namespace
 
 runtime& engine_state::running() {
-  if (runtime_ && born_ != forks) {
+  if (runtime_ && !runtime_->born.is_here()) {
     throw error(
         "this client was connected before the process forked, and its connections are the parent's: connect "
         "again in the child");
   }
-  if (!runtime_) throw not_connected("the client is not connected: await connect() first");
+  if (!runtime_ || runtime_->ending) throw not_connected("the client is not connected: await connect() first");
   return *runtime_;
 }
 
 runtime& engine_state::start() {
-  if (runtime_ && born_ != forks) leave_to_parent();
+  if (runtime_ && !runtime_->born.is_here()) leave_to_parent();
   if (!runtime_) {
     runtime_ = std::make_shared<runtime>(settings_);
-    born_ = forks;
     all_runtimes.insert(runtime_.get());
   }
   return *runtime_;
@@ -83,14 +84,13 @@ runtime& engine_state::start() {
 
 // Its thread is not here, and its locks may be held by it: nothing of it can be used, nor destroyed.
 void engine_state::leave_to_parent() noexcept {
-  all_runtimes.erase(runtime_.get());
   [[maybe_unused]] auto* const leaked = new std::shared_ptr<runtime>(std::move(runtime_));
   runtime_ = nullptr;
 }
 
 void engine_state::stop() noexcept {
   if (!runtime_) return;
-  if (born_ != forks) return leave_to_parent();
+  if (!runtime_->born.is_here()) return leave_to_parent();
   const std::shared_ptr<runtime> ended = std::exchange(runtime_, nullptr);
   all_runtimes.erase(ended.get());
   PyObject *type, *value, *trace;
@@ -118,12 +118,20 @@ void engine_state::stop() noexcept {
   PyErr_Restore(type, value, trace);
 }
 
+void engine_state::forked() noexcept {
+  ++forks;
+  all_runtimes.clear();
+}
+
 void engine_state::stop_all() noexcept {
   // Their owners find them stopped.
   const std::vector<runtime*> all(all_runtimes.begin(), all_runtimes.end());
   std::vector<std::shared_ptr<runtime>> held;
   held.reserve(all.size());
-  for (runtime* each : all) held.push_back(each->shared_from_this());
+  for (runtime* each : all) {
+    each->ending = true;
+    held.push_back(each->shared_from_this());
+  }
   all_runtimes.clear();
   Py_BEGIN_ALLOW_THREADS;
   for (const auto& each : held) each->stop();
@@ -164,7 +172,7 @@ class returned_elements final : public lost_and_found {
   returned_elements(runtime& to, std::string_view queue) : to_(to.weak_from_this()), queue_(queue) {}
   void take_back(answer&& what) noexcept override {
     const auto to = to_.lock();
-    if (!to) return;
+    if (!to || !to->born.is_here()) return;
     if (auto* one = std::get_if<std::string>(&what)) {
       std::vector<std::string> elements;
       elements.push_back(std::move(*one));
@@ -440,8 +448,6 @@ PyObject* make_engine(PyTypeObject* of, PyObject* args, PyObject*) {
     if (PyTuple_GET_SIZE(args) != 1) throw py::type_error("Engine takes its options as a dict");
     const auto options = py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(args, 0)).cast<py::dict>();
     return reinterpret_cast<PyObject*>(allocate(of, std::make_shared<engine_state>(config_of(options)), {}));
-  } catch (const py::builtin_exception& e) {
-    e.set_error();
   } catch (...) {
     set_error(std::current_exception());
   }
@@ -456,8 +462,6 @@ PyObject* with_options(PyObject* object, PyObject* const* args, Py_ssize_t count
     if (args[0] != Py_None) options.timeout = time_of<std::chrono::milliseconds>(args[0]);
     options.idempotent = options.idempotent || args[1] == Py_True;
     return reinterpret_cast<PyObject*>(allocate(type, self_of(object)->state, options));
-  } catch (const py::builtin_exception& e) {
-    e.set_error();
   } catch (...) {
     set_error(std::current_exception());
   }

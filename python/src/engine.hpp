@@ -22,15 +22,15 @@ class engine_state {
 
   /// The runtime, or `not_connected`; in a forked child an `error` that says so.
   [[nodiscard]] runtime& running();
-  [[nodiscard]] bool is_running() const noexcept { return runtime_ && born_ == forks; }
+  [[nodiscard]] bool is_running() const noexcept { return runtime_ && runtime_->born.is_here(); }
   /// Starts it unless it runs.
   runtime& start();
   /// Ends it; operations are told through their loops. Releases the interpreter's lock meanwhile.
   void stop() noexcept;
   [[nodiscard]] std::shared_ptr<bridge> bridge_for(PyObject* loop);
 
-  /// How often this process has been made by a fork since the module was loaded.
-  static inline unsigned long forks = 0;
+  /// Called in the child of a fork.
+  static void forked() noexcept;
   /// Ends every runtime there is: for the end of the interpreter.
   static void stop_all() noexcept;
 
@@ -39,7 +39,6 @@ class engine_state {
 
   config settings_;
   std::shared_ptr<runtime> runtime_;
-  unsigned long born_ = 0;  ///< `forks` when it was started
 };
 
 struct engine_object {

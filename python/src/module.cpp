@@ -15,6 +15,6 @@ PYBIND11_MODULE(_redstart, module) {
   // What runs is ended while there still is an interpreter to tell.
   py::module_::import("atexit").attr("register")(py::cpp_function([] { engine_state::stop_all(); }));
   py::dict hooks;
-  hooks["after_in_child"] = py::cpp_function([] { ++engine_state::forks; });
+  hooks["after_in_child"] = py::cpp_function([] { engine_state::forked(); });
   py::module_::import("os").attr("register_at_fork")(**hooks);
 }

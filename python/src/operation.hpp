@@ -63,6 +63,7 @@ class operation : public boost::intrusive_ref_counter<operation> {
   std::exception_ptr failure;
   std::unique_ptr<lost_and_found> keeper;
   asio::cancellation_signal signal;
+  bool as_text = false;       ///< nothing in the answer is taken for JSON
   operation* next = nullptr;  ///< in the bridge's queue
 
  private:

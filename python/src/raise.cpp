@@ -85,6 +85,8 @@ void set_error(const std::exception_ptr& failure) noexcept {
     std::rethrow_exception(failure);
   } catch (py::error_already_set& e) {
     return e.restore();
+  } catch (const py::builtin_exception& e) {
+    return e.set_error();
   } catch (...) {
   }
   PyObject* const made = exception_object(failure);

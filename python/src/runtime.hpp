@@ -44,6 +44,8 @@ class runtime : public std::enable_shared_from_this<runtime> {
 
   // For threads that hold the interpreter's lock.
   std::vector<std::shared_ptr<bridge>> bridges;
+  birthplace born;
+  bool ending = false;  ///< `stop` was or is about to be called
 
  private:
   void run() noexcept;

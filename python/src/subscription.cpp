@@ -245,19 +245,22 @@ subscription_object* self_of(PyObject* object) noexcept { return reinterpret_cas
 
 void start_next_message(const call& c) {
   const auto& pump = self_of(c.args[0])->pump;
+  c.op->as_text = c.args[1] == Py_False;
   c.op->keeper = std::make_unique<returned_message>(pump);
   pump->wait(c.op);
 }
-constexpr verb next_verb{"next_message", 1, start_next_message};
+constexpr verb next_verb{"next_message", 2, start_next_message};
 
-// Argument: the engine that the loop's bridge is of.
-PyObject* next_message(PyObject* object, PyObject* engine) {
+// Arguments: the engine that the loop's bridge is of, whether data is taken for JSON.
+PyObject* next_message(PyObject* object, PyObject* const* args, Py_ssize_t count) {
   try {
+    if (count != 2) throw py::type_error("next_message takes an engine and a bool");
+    if (!self_of(object)->pump->is_here()) throw error("this subscription is of the process that forked this one");
     if (const auto what = self_of(object)->pump->try_take()) {
-      return make_ready_awaitable(message_object(*what).release().ptr());
+      return make_ready_awaitable(message_object(*what, args[1] == Py_False).release().ptr());
     }
-    PyObject* const args[] = {object};
-    return make_awaitable(next_verb, reinterpret_cast<engine_object*>(engine), args);
+    PyObject* const forward[] = {object, args[1]};
+    return make_awaitable(next_verb, reinterpret_cast<engine_object*>(args[0]), forward);
   } catch (...) {
     set_error(std::current_exception());
     return nullptr;
@@ -265,16 +268,21 @@ PyObject* next_message(PyObject* object, PyObject* engine) {
 }
 
 PyObject* close(PyObject* object, PyObject*) {
-  self_of(object)->pump->close();
+  if (self_of(object)->pump->is_here()) self_of(object)->pump->close();
   Py_RETURN_NONE;
 }
 
-PyObject* is_open(PyObject* object, PyObject*) { return PyBool_FromLong(self_of(object)->pump->is_open()); }
+PyObject* is_open(PyObject* object, PyObject*) {
+  const auto& pump = self_of(object)->pump;
+  return PyBool_FromLong(pump->is_here() && pump->is_open());
+}
 
 void dealloc(PyObject* object) {
   if (self_of(object)->weak_references) PyObject_ClearWeakRefs(object);
-  self_of(object)->pump->close();
-  self_of(object)->pump.~shared_ptr();
+  if (self_of(object)->pump->is_here()) {
+    self_of(object)->pump->close();
+    self_of(object)->pump.~shared_ptr();
+  }
   PyTypeObject* const mine = Py_TYPE(object);
   mine->tp_free(object);
   Py_DECREF(mine);
@@ -291,7 +299,7 @@ PyObject* make_subscription(std::shared_ptr<message_pump> pump) noexcept {
   return reinterpret_cast<PyObject*>(self);
 }
 
-py::object message_object(const message& what) {
+py::object message_object(const message& what, bool as_text) {
   const auto text = [](std::string_view bytes) {
     auto made = py::reinterpret_steal<py::object>(text_object(bytes));
     if (!made) throw py::error_already_set();
@@ -303,7 +311,7 @@ py::object message_object(const message& what) {
       made["type"] = what.pattern.empty() ? "message" : "pmessage";
       made["pattern"] = what.pattern.empty() ? py::object(py::none()) : text(what.pattern);
       made["channel"] = text(what.channel);
-      auto data = py::reinterpret_steal<py::object>(value_object(what.payload));
+      auto data = py::reinterpret_steal<py::object>(as_text ? text_object(what.payload) : value_object(what.payload));
       if (!data) throw py::error_already_set();
       made["data"] = data;
       return made;
@@ -325,7 +333,8 @@ py::object message_object(const message& what) {
 
 void add_subscription_type(py::module_& to) {
   static PyMethodDef methods[] = {
-      {"next_message", next_message, METH_O, nullptr},
+      {"next_message", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(next_message)), METH_FASTCALL,
+       nullptr},
       {"close", close, METH_NOARGS, nullptr},
       {"is_open", is_open, METH_NOARGS, nullptr},
       {nullptr, nullptr, 0, nullptr},

@@ -29,6 +29,7 @@ class message_pump : public std::enable_shared_from_this<message_pump> {
   /// Any thread. What was read ahead is dropped, a wait fails.
   void close() noexcept;
   [[nodiscard]] bool is_open();
+  [[nodiscard]] bool is_here() const noexcept { return engine_->born.is_here(); }
 
  private:
   static constexpr std::size_t ahead = 256;
@@ -59,7 +60,7 @@ extern const verb unsubscribe_verb;
 
 /// The Python object of a subscription. Null with the interpreter's error set.
 [[nodiscard]] PyObject* make_subscription(std::shared_ptr<message_pump> pump) noexcept;
-[[nodiscard]] py::object message_object(const message& what);
+[[nodiscard]] py::object message_object(const message& what, bool as_text);
 void add_subscription_type(py::module_& to);
 
 }  // namespace redstart::python
