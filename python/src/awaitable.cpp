@@ -432,8 +432,8 @@ PyObject* add_done_callback(PyObject* object, PyObject* const* args, Py_ssize_t 
   const listener whom{args[0], context};
   Py_INCREF(args[0]);
   if (is_over(self)) {
-    const bool good = self->loop ? call_soon(self, whom) : false;
-    if (!self->loop) PyErr_SetString(PyExc_RuntimeError, "an operation that never began has no loop to call back on");
+    if (!self->loop) self->loop = PyObject_CallNoArgs(get_running_loop);
+    const bool good = self->loop && call_soon(self, whom);
     Py_DECREF(whom.callback);
     Py_DECREF(whom.context);
     if (!good) return nullptr;

@@ -41,10 +41,15 @@ void bridge::push(operation& op) noexcept {
   op.next = nullptr;
   bool sleeping = false;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (retired_) {
+      lock.unlock();
+      op.take_back();
+      lock.lock();
+    }
     (last_ ? last_->next : first_) = &op;
     last_ = &op;
-    sleeping = !std::exchange(woken_, true);
+    sleeping = !std::exchange(woken_, true) && !retired_;
   }
   if (!sleeping) return;
   // After the handlers that are due now: what one read of the socket brought is one waking.
@@ -55,6 +60,11 @@ void bridge::push(operation& op) noexcept {
   } catch (const std::bad_alloc&) {
   }
   wake();
+}
+
+void bridge::retire() noexcept {
+  const std::lock_guard lock(mutex_);
+  retired_ = true;
 }
 
 operation* bridge::take_all() noexcept {

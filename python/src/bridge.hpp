@@ -29,6 +29,8 @@ class bridge : public std::enable_shared_from_this<bridge> {
   [[nodiscard]] operation* take_all() noexcept;
   /// Puts a chain from `take_all` back where it was, and wakes the loop again.
   void put_back(operation* chain) noexcept;
+  /// The loop is over: what comes from now on goes back where it came from.
+  void retire() noexcept;
   /// Tells the engine that nobody waits for `op` any more. The engine must be alive, as it is while `op` is pending.
   void cancel(operation* op);
   void wake() const noexcept;
@@ -49,6 +51,7 @@ class bridge : public std::enable_shared_from_this<bridge> {
   operation* first_ = nullptr;
   operation* last_ = nullptr;
   bool woken_ = false;
+  bool retired_ = false;
 };
 
 }  // namespace redstart::python

@@ -30,6 +30,7 @@ std::unordered_set<runtime*> all_runtimes;  // under the interpreter's lock
 constexpr const char* capsule_name = "redstart.bridge";
 
 void retire(bridge& which) noexcept {
+  which.retire();
   drop_all(which);
   Py_CLEAR(which.loop);
 }
@@ -65,7 +66,7 @@ bool is_closed(PyObject* loop) { return py::cast<bool>(py::reinterpret_borrow<py
 
 runtime& engine_state::running() {
   if (runtime_ && !runtime_->born.is_here()) {
-    throw error(
+    throw not_connected(
         "this client was connected before the process forked, and its connections are the parent's: connect "
         "again in the child");
   }

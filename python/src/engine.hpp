@@ -20,7 +20,7 @@ class engine_state {
   engine_state& operator=(const engine_state&) = delete;
   ~engine_state() { stop(); }
 
-  /// The runtime, or `not_connected`; in a forked child an `error` that says so.
+  /// The runtime, or `not_connected`, which says so in a forked child.
   [[nodiscard]] runtime& running();
   [[nodiscard]] bool is_running() const noexcept { return runtime_ && runtime_->born.is_here(); }
   /// Starts it unless it runs.
