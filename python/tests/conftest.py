@@ -11,8 +11,13 @@ from web_support import RedisServer, run
 
 import redstart
 
-# A test that hangs says where.
-faulthandler.dump_traceback_later(240, exit=True)
+
+@pytest.fixture(autouse=True)
+def limit():
+    """A test that hangs says where."""
+    faulthandler.dump_traceback_later(120, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")
