@@ -22,6 +22,13 @@ struct call {
 
   [[nodiscard]] commands redis() const { return engine.redis().with(options); }
   [[nodiscard]] deliver handler() const { return deliver(op); }
+  /// Begins what a verb without a token returned, now or with the rest of the loop's turn.
+  template <class Deferred>
+  void begin(Deferred&& what) const {
+    bridge& home = op->home();
+    if (!home.holds()) return std::forward<Deferred>(what)(handler());
+    home.hold(std::make_unique<held<std::decay_t<Deferred>>>(std::forward<Deferred>(what), op));
+  }
 };
 
 struct verb {

@@ -2,6 +2,7 @@
 #include "bridge.hpp"
 
 #include <boost/asio/post.hpp>
+#include <pybind11/pybind11.h>
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -66,6 +67,28 @@ void bridge::retire() noexcept {
   const std::lock_guard lock(mutex_);
   retired_ = true;
 }
+
+void bridge::hold(std::unique_ptr<held_operation> what) {
+  held_.push_back(std::move(what));
+  if (held_.size() >= most_held) return begin_held();
+  if (turn_ends_) return;
+  PyObject* const handle = PyObject_CallMethod(loop, "call_soon", "O", end_of_turn);
+  if (handle) {
+    Py_DECREF(handle);
+    turn_ends_ = true;
+  } else {
+    PyErr_Clear();  // a loop that takes no calls has no turns
+    begin_held();
+  }
+}
+
+void bridge::begin_held() noexcept {
+  turn_ends_ = false;
+  for (const auto& each : held_) each->begin();
+  held_.clear();
+}
+
+void bridge::drop_held() noexcept { held_.clear(); }
 
 operation* bridge::take_all() noexcept {
   const std::lock_guard lock(mutex_);

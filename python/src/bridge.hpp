@@ -9,6 +9,7 @@
 
 #include <memory>
 #include <mutex>
+#include <vector>
 
 namespace redstart::python {
 
@@ -38,14 +39,31 @@ class bridge : public std::enable_shared_from_this<bridge> {
   void clear_wake() const noexcept;
 
   // For threads that hold the interpreter's lock.
-  _object* loop;         ///< owned; null once retired
-  bool watched = false;  ///< the loop has our descriptor
-  bool ending = false;   ///< the loop lets go of us after what is on its way
-  birthplace born;       ///< elsewhere, it is the parent's, with whatever is in it
-  long in_flight = 0;    ///< operations that are not settled yet
+
+  /// Whether what is called now waits for the end of the loop's turn, to cross with what else the turn calls. Between
+  /// two calls an application may do much: the engine would wake, write and read for each of them alone. When nothing
+  /// is on its way there is nothing to gain, and one task alone waits for no turn to end.
+  [[nodiscard]] bool holds() const noexcept { return in_flight > 0 || !held_.empty(); }
+  /// Keeps the order of calls. Many at once are not held longer, so that the engine works beside the loop.
+  void hold(std::unique_ptr<held_operation> what);
+  /// Begins all that is held.
+  void begin_held() noexcept;
+  /// They end without having begun, and say that the client has.
+  void drop_held() noexcept;
+
+  _object* end_of_turn = nullptr;  ///< owned: begins what is held, for the loop to call
+  _object* loop;                   ///< owned; null once retired
+  bool watched = false;            ///< the loop has our descriptor
+  bool ending = false;             ///< the loop lets go of us after what is on its way
+  birthplace born;                 ///< elsewhere, it is the parent's, with whatever is in it
+  long in_flight = 0;              ///< operations that are not settled yet
 
  private:
+  static constexpr std::size_t most_held = 16;
+
   asio::io_context& engine_;
+  std::vector<std::unique_ptr<held_operation>> held_;
+  bool turn_ends_ = false;  // the loop will call `end_of_turn`
   const int descriptor_;
   std::mutex mutex_;
   operation* first_ = nullptr;

@@ -30,8 +30,10 @@ std::unordered_set<runtime*> all_runtimes;  // under the interpreter's lock
 constexpr const char* capsule_name = "redstart.bridge";
 
 void retire(bridge& which) noexcept {
+  which.drop_held();
   which.retire();
   drop_all(which);
+  Py_CLEAR(which.end_of_turn);
   Py_CLEAR(which.loop);
 }
 
@@ -58,6 +60,20 @@ PyObject* on_readable(PyObject* capsule, PyObject*) {
   Py_RETURN_NONE;
 }
 
+// Not an owner: the bridge owns it.
+constexpr const char* turn_name = "redstart.turn";
+
+PyObject* on_end_of_turn(PyObject* capsule, PyObject*) {
+  const auto of = static_cast<std::weak_ptr<bridge>*>(PyCapsule_GetPointer(capsule, turn_name))->lock();
+  if (of) of->begin_held();
+  Py_RETURN_NONE;
+}
+
+void drop_turn(PyObject* capsule) {
+  delete static_cast<std::weak_ptr<bridge>*>(PyCapsule_GetPointer(capsule, turn_name));
+}
+
+PyMethodDef on_end_of_turn_method = {"end_of_turn", on_end_of_turn, METH_NOARGS, nullptr};
 PyMethodDef on_readable_method = {"settle", on_readable, METH_NOARGS, nullptr};
 
 bool is_closed(PyObject* loop) { return py::cast<bool>(py::reinterpret_borrow<py::object>(loop).attr("is_closed")()); }
@@ -105,6 +121,8 @@ void engine_state::stop() noexcept {
       }
     }
   }
+  // A held operation refers to the client.
+  for (const auto& each : ended->bridges) each->drop_held();
   Py_BEGIN_ALLOW_THREADS;
   ended->stop();
   Py_END_ALLOW_THREADS;
@@ -134,6 +152,9 @@ void engine_state::stop_all() noexcept {
     held.push_back(each->shared_from_this());
   }
   all_runtimes.clear();
+  for (const auto& each : held) {
+    for (const auto& from : each->bridges) from->drop_held();
+  }
   Py_BEGIN_ALLOW_THREADS;
   for (const auto& each : held) each->stop();
   Py_END_ALLOW_THREADS;
@@ -158,6 +179,12 @@ std::shared_ptr<bridge> engine_state::bridge_for(PyObject* loop) {
   held.release();
   const auto callback = py::reinterpret_steal<py::object>(PyCFunction_New(&on_readable_method, capsule.ptr()));
   if (!callback) throw py::error_already_set();
+  auto turn_of = std::make_unique<std::weak_ptr<bridge>>(made);
+  const auto turn = py::reinterpret_steal<py::object>(PyCapsule_New(turn_of.get(), turn_name, drop_turn));
+  if (!turn) throw py::error_already_set();
+  turn_of.release();
+  made->end_of_turn = PyCFunction_New(&on_end_of_turn_method, turn.ptr());
+  if (!made->end_of_turn) throw py::error_already_set();
   py::reinterpret_borrow<py::object>(loop).attr("add_reader")(made->descriptor(), callback);
   all.push_back(made);
   return made;
@@ -250,7 +277,7 @@ class arguments {
   std::vector<std::string_view> views_;
 };
 
-void start_get(const call& c) { c.redis().get<std::string>(name_bytes(c.args[0]), c.handler()); }
+void start_get(const call& c) { c.begin(c.redis().get<std::string>(name_bytes(c.args[0]))); }
 
 // Arguments: key, value, expire or None, flags.
 void start_set(const call& c) {
@@ -260,24 +287,22 @@ void start_set(const call& c) {
   if (c.args[2] != Py_None) options.expire = time_of<std::chrono::milliseconds>(c.args[2]);
   std::string scratch;
   const std::string_view value = value_bytes(c.args[1], scratch);
-  c.redis().set(name_bytes(c.args[0]), value, options, c.handler());
+  c.begin(c.redis().set(name_bytes(c.args[0]), value, options));
 }
 
 void start_exists(const call& c) {
-  c.redis().exec<std::size_t>("EXISTS", each(names_of(c.args[0], "exists")))(c.handler());
+  c.begin(c.redis().exec<std::size_t>("EXISTS", each(names_of(c.args[0], "exists"))));
 }
-void start_delete(const call& c) {
-  c.redis().exec<std::size_t>("DEL", each(names_of(c.args[0], "delete")))(c.handler());
-}
+void start_delete(const call& c) { c.begin(c.redis().exec<std::size_t>("DEL", each(names_of(c.args[0], "delete")))); }
 void start_expire(const call& c) {
-  c.redis().expire(name_bytes(c.args[0]), time_of<std::chrono::milliseconds>(c.args[1]), c.handler());
+  c.begin(c.redis().expire(name_bytes(c.args[0]), time_of<std::chrono::milliseconds>(c.args[1])));
 }
-void start_ttl(const call& c) { c.redis().ttl(name_bytes(c.args[0]), c.handler()); }
+void start_ttl(const call& c) { c.begin(c.redis().ttl(name_bytes(c.args[0]))); }
 
 void start_add_to_queue(const call& c) {
   std::string scratch;
   const std::string_view value = value_bytes(c.args[1], scratch);
-  c.redis().add_to_queue(name_bytes(c.args[0]), value, c.handler());
+  c.begin(c.redis().add_to_queue(name_bytes(c.args[0]), value));
 }
 void start_add_all_to_queue(const call& c) {
   std::vector<std::string> values;
@@ -285,36 +310,36 @@ void start_add_all_to_queue(const call& c) {
     std::string scratch;
     values.emplace_back(value_bytes(item.ptr(), scratch));
   }
-  c.redis().add_to_queue(name_bytes(c.args[0]), each(values), c.handler());
+  c.begin(c.redis().add_to_queue(name_bytes(c.args[0]), each(values)));
 }
 void start_get_from_queue(const call& c) {
   const std::string_view queue = name_bytes(c.args[0]);
   c.op->keeper = std::make_unique<returned_elements>(c.engine, queue);
-  c.redis().get_from_queue<std::string>(queue, wait_of(c.args[1]), c.handler());
+  c.begin(c.redis().get_from_queue<std::string>(queue, wait_of(c.args[1])));
 }
 void start_get_batch_from_queue(const call& c) {
   const std::string_view queue = name_bytes(c.args[0]);
   const std::int64_t most = integer_of(c.args[1]);
   if (most < 1) throw py::value_error("a batch has at least one element");
   c.op->keeper = std::make_unique<returned_elements>(c.engine, queue);
-  c.redis().get_batch_from_queue<std::string>(queue, static_cast<std::size_t>(most), wait_of(c.args[2]), c.handler());
+  c.begin(c.redis().get_batch_from_queue<std::string>(queue, static_cast<std::size_t>(most), wait_of(c.args[2])));
 }
-void start_get_queue_length(const call& c) { c.redis().get_queue_length(name_bytes(c.args[0]), c.handler()); }
+void start_get_queue_length(const call& c) { c.begin(c.redis().get_queue_length(name_bytes(c.args[0]))); }
 void start_peek_queue(const call& c) {
-  c.redis().peek_queue<std::string>(name_bytes(c.args[0]), integer_of(c.args[1]), integer_of(c.args[2]), c.handler());
+  c.begin(c.redis().peek_queue<std::string>(name_bytes(c.args[0]), integer_of(c.args[1]), integer_of(c.args[2])));
 }
-void start_clear_queue(const call& c) { c.redis().clear_queue(name_bytes(c.args[0]), c.handler()); }
+void start_clear_queue(const call& c) { c.begin(c.redis().clear_queue(name_bytes(c.args[0]))); }
 
 void start_publish(const call& c) {
   std::string scratch;
   const std::string_view value = value_bytes(c.args[1], scratch);
-  c.redis().publish(name_bytes(c.args[0]), value, c.handler());
+  c.begin(c.redis().publish(name_bytes(c.args[0]), value));
 }
 
 // Arguments: the command as a tuple.
 void start_execute(const call& c) {
   const arguments all(c.args[0]);
-  c.redis().exec<reply>(all.command(), each(all.rest()))(c.handler());
+  c.begin(c.redis().exec<reply>(all.command(), each(all.rest())));
 }
 
 // Arguments: commands, each a tuple; whether they are a transaction.
@@ -327,15 +352,18 @@ void start_execute_all(const call& c) {
     return batch;
   };
   if (c.args[1] == Py_True) {
-    c.redis().exec(commands_of(transaction()), c.handler());
+    c.begin(c.redis().exec(commands_of(transaction())));
   } else {
-    c.redis().exec(commands_of(pipeline()), c.handler());
+    c.begin(c.redis().exec(commands_of(pipeline())));
   }
 }
 
 void start_health_check(const call& c) { c.engine.redis().health_check(c.handler()); }
 void start_connect(const call& c) { c.engine.redis().connect(c.handler()); }
-void start_disconnect(const call& c) { asio::co_spawn(c.engine.context(), c.engine.disconnect(), c.handler()); }
+void start_disconnect(const call& c) {
+  c.op->home().begin_held();  // what was called before
+  asio::co_spawn(c.engine.context(), c.engine.disconnect(), c.handler());
+}
 
 template <const verb& What>
 PyObject* call_verb(PyObject* self, PyObject* const* args, Py_ssize_t count) {

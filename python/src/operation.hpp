@@ -114,4 +114,29 @@ class deliver {
   operation_ptr op_;
 };
 
+/// An operation whose command is written already, and which has not begun.
+struct held_operation {
+  virtual ~held_operation() = default;
+  virtual void begin() noexcept = 0;
+};
+
+template <class Deferred>
+class held final : public held_operation {
+ public:
+  held(Deferred&& what, operation_ptr op) : what_(std::move(what)), op_(std::move(op)), handler_(op_) {}
+  void begin() noexcept override {
+    if (op_->is_abandoned()) return;
+    try {
+      std::move(what_)(std::move(handler_));
+    } catch (...) {
+      // The handler was dropped with it, and has told.
+    }
+  }
+
+ private:
+  Deferred what_;
+  operation_ptr op_;
+  deliver handler_;
+};
+
 }  // namespace redstart::python
