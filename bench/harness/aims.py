@@ -14,14 +14,15 @@ BOOST_1000, SERVER_LIMIT = ("get", 1000, "boost-redis"), ("get", 4096, "redis-be
 class Aim:
     text: str
     figure: str
-    where: tuple  # (case, in flight) of Redstart
+    where: tuple  # (case, in flight) of `client`
     beside: Optional[tuple] = None  # (case, in flight, client): the figure is divided by theirs
     at_least: Optional[float] = None
     at_most: Optional[float] = None
+    client: str = "redstart"
 
     def reached(self, rows):
         """(figure, whether that is good enough); None when it was not measured."""
-        mine = rows.get((self.where[0], "redstart", self.where[1]), {}).get(self.figure)
+        mine = rows.get((self.where[0], self.client, self.where[1]), {}).get(self.figure)
         theirs = 1.0
         if self.beside:
             case, depth, client = self.beside
@@ -30,6 +31,10 @@ class Aim:
             return None
         value = mine / theirs
         return value, value >= self.at_least if self.at_least is not None else value <= self.at_most
+
+
+def python(text, figure, where, **bound):
+    return Aim("Python: " + text, figure, where, (*where, "redis-py"), client="redstart-python", **bound)
 
 
 AIMS = (
@@ -47,6 +52,10 @@ AIMS = (
     Aim("queue pairs: throughput beside redis-py", "ops_per_s", QUEUE, (*QUEUE, "redis-py"), at_least=20.0),
     Aim("GET of 1 MiB: throughput beside hiredis", "ops_per_s", LARGE, (*LARGE, "hiredis"), at_least=0.9),
     Aim("10,000 waiting consumers: bytes each", "bytes_each", WAITING, at_most=2048),
+    python("GET, 64 tasks: beside redis-py", "ops_per_s", GET_64, at_least=4.0),
+    python("GET, 64 tasks: CPU beside redis-py", "cpu_us_per_op", GET_64, at_most=0.25),
+    python("GET, one task: beside redis-py", "ops_per_s", GET_1, at_least=1.0),
+    python("queue pairs, 64 tasks: beside redis-py", "ops_per_s", QUEUE, at_least=5.0),
 )
 
 

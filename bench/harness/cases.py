@@ -36,6 +36,8 @@ CASES = (
     Case("threads-1", "GET, 64 B, from 1 foreign thread", "threads", 1, (1000,), (1000,)),
     Case("threads-4", "GET, 64 B, from 4 foreign threads", "threads", 4, (1000,), (1000,)),
 )
+# What the Python package is measured by, beside redis-py: {name: operations in flight}
+PYTHON = {"get": (1, 64), "set": (64,), "struct": (64,), "queue-pairs": (1, 64), "queue-pairs-lpop": (64,)}
 BY_NAME = {case.name: case for case in CASES}
 
 # Same in every worker.

@@ -69,6 +69,14 @@ def redis_benchmark():
     return Client("redis-benchmark", (SYSTEM_PYTHON, worker), frozenset({"get", "set"}), depths={1000: 4096})
 
 
+def redstart_python():
+    found = subprocess.run([SYSTEM_PYTHON, "-c", "import redstart"], capture_output=True, check=False)
+    if found.returncode:
+        raise Missing("the Python package is not built: `./dev bench --python` does it")
+    worker = (SYSTEM_PYTHON, BENCH / "python/redstart_worker.py")
+    return Client("redstart-python", worker, frozenset({"get", "set", "struct", "pairs", "pairs-lpop"}))
+
+
 def redis_py_worker():
     found = subprocess.run([SYSTEM_PYTHON, "-c", "import redis.asyncio, hiredis"], capture_output=True, check=False)
     if found.returncode:
@@ -102,6 +110,7 @@ FINDERS = {
     "hiredis": hiredis,
     "boost-redis": boost_redis,
     "redis-benchmark": redis_benchmark,
+    "redstart-python": redstart_python,
     "redis-py": redis_py,
     "redis-py-pipeline": redis_py_pipeline,
     "ioredis": on_node("ioredis", "ioredis", CACHE | {"struct", "pairs-lpop", "publish"}),

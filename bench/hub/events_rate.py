@@ -40,12 +40,16 @@ POST = ROOT / "bench/hub/post.lua"
 QUEUE = "detections"
 
 
-def start_peer(options, redis, folder):
-    command = ["/usr/bin/python3", PEER, "--listen", "127.0.0.1:0", "--redis", redis.url]
+def start_peer(options, redis, folder, client="redis-py"):
+    command = ["/usr/bin/python3", PEER, "--listen", "127.0.0.1:0", "--redis", redis.url, "--client", client]
     return HttpServer("peer", command + ["--processes", options.peer_processes], folder)
 
 
-STARTERS = {"peer": start_peer, "hub": lambda options, redis, folder: start_hub(options, redis, folder, workers=0)}
+STARTERS = {
+    "peer": start_peer,
+    "hub": lambda options, redis, folder: start_hub(options, redis, folder, workers=0),
+    "python": lambda options, redis, folder: start_peer(options, redis, folder, client="redstart"),
+}
 
 
 # --- Correctness ------------------------------------------------------------------------------------------------------
@@ -185,20 +189,20 @@ def problems(name, number, run):
 
 def print_table(runs):
     heads = ("", "req/s median", "min", "max", "p50 us", "p99 us", "server CPU us/req", "redis", "wrk", "others, cores")
-    print("{:5} {:>12} {:>9} {:>9} {:>8} {:>8} {:>18} {:>7} {:>7} {:>14}".format(*heads))
+    print("{:6} {:>12} {:>9} {:>9} {:>8} {:>8} {:>18} {:>7} {:>7} {:>14}".format(*heads))
     for name, taken in runs.items():
         middle = {key: statistics.median(run[key] for run in taken) for key in taken[0]}
         rates = [run["requests_per_s"] for run in taken]
         print(
-            f"{name:5} {middle['requests_per_s']:12.0f} {min(rates):9.0f} {max(rates):9.0f} {middle['p50_us']:8.0f}"
+            f"{name:6} {middle['requests_per_s']:12.0f} {min(rates):9.0f} {max(rates):9.0f} {middle['p50_us']:8.0f}"
             f" {middle['p99_us']:8.0f} {middle['server_cpu_us']:18.2f} {middle['redis_cpu_us']:7.2f}"
             f" {middle['wrk_cpu_us']:7.2f} {middle['other_cores']:14.2f}"
         )
 
 
-def compare(runs):
-    """hub / peer: of the medians, and the range of the pairs that were measured one after the other."""
-    peer, hub = runs["peer"], runs["hub"]
+def compare(runs, name):
+    """hub (or another) / peer: of the medians, and the range of the pairs that were measured one after the other."""
+    peer, hub = runs["peer"], runs[name]
     pairs = [mine["requests_per_s"] / theirs["requests_per_s"] for theirs, mine in zip(peer, hub)]
     rate = statistics.median(r["requests_per_s"] for r in hub) / statistics.median(r["requests_per_s"] for r in peer)
     cpu = statistics.median(r["server_cpu_us"] for r in peer) / statistics.median(r["server_cpu_us"] for r in hub)
@@ -212,8 +216,9 @@ def main():
     parser.add_argument("--seconds", type=positive, default=5, help="how long each takes (default 5)")
     parser.add_argument("--connections", type=positive, default=32, help="of wrk (default 32)")
     parser.add_argument("--peer-processes", type=positive, default=1, help="of uvicorn (default 1)")
+    parser.add_argument("--python", action="store_true", help="the peer with the package redstart in the hub's place")
     parser.add_argument("--only", choices=tuple(STARTERS), help="measure one server alone")
-    parser.add_argument("--require", type=float, metavar="RATIO", help="fail when hub/peer is below this")
+    parser.add_argument("--require", type=float, metavar="RATIO", help="fail when hub (or python) / peer is below this")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds = 1, 1
@@ -222,7 +227,8 @@ def main():
     if not shutil.which("wrk"):
         raise Failure("wrk is missing: apt-get install wrk")
 
-    names = (options.only,) if options.only else tuple(STARTERS)
+    other = "python" if options.python else "hub"
+    names = (options.only,) if options.only else ("peer", other)
     if "hub" in names:
         find_hub(options)  # missing: said before minutes of measuring the peer
     runs = {name: [] for name in names}
@@ -237,17 +243,17 @@ def main():
             runs[name].append(run)
             wrong += problems(name, number, run)
     print_table(runs)
-    ratio = None if options.only else compare(runs)
+    ratio = None if options.only else compare(runs, other)
     if ratio:
         print(
-            f"hub / peer: {ratio['requests']:.2f} times the requests a second (pairs: {ratio['requests_min']:.2f} to"
+            f"{other} / peer: {ratio['requests']:.2f} times the requests a second (pairs: {ratio['requests_min']:.2f} to"
             f" {ratio['requests_max']:.2f}), {ratio['server_cpu']:.2f} times the requests for the server's same CPU"
         )
     if options.json:
         text = json.dumps({"runs": runs, "ratio": ratio, "problems": wrong}, indent=2)
         options.json.write_text(text + "\n", encoding="utf-8")
     if ratio and options.require and ratio["requests"] < options.require:
-        wrong.append(f"hub / peer is {ratio['requests']:.2f}, required is {options.require:g}")
+        wrong.append(f"{other} / peer is {ratio['requests']:.2f}, required is {options.require:g}")
     for line in wrong:
         print(f"WRONG: {line}")
     if not wrong:

@@ -21,9 +21,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <ranges>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace redstart {
@@ -39,13 +39,6 @@ struct set_options {
   bool keep_ttl = false;
   bool if_absent = false;  ///< only when the key does not exist
   bool if_exists = false;  ///< only when the key exists
-};
-
-/// Marks a range as several elements rather than one value: `add_to_queue("detections", redstart::each(batch))`.
-template <std::ranges::input_range Range>
-struct each {
-  explicit each(const Range& values) : range(values) {}
-  const Range& range;
 };
 
 /// Every verb, under one set of call options.
@@ -71,7 +64,8 @@ class commands {
   /// Reads a key: GET. Empty when there is none. https://redis.io/commands/get/
   template <class T = json::value, class Token = asio::deferred_t>
   auto get(std::string_view key, Token&& token = Token()) const {
-    return start<std::optional<T>>({true, {"GET", key}}, detail::decode_optional_value<T>(), token);
+    return start<std::optional<T>>({true, {"GET", key}}, detail::decode_optional_value<T>(),
+                                   std::forward<Token>(token));
   }
 
   /// Stores a value: SET. True when it was stored, which only a condition of the options can prevent.
@@ -80,7 +74,7 @@ class commands {
   auto set(std::string_view key, const T& value, const set_options& options, Token&& token = Token()) const {
     std::string scratch;
     return start<bool>(detail::set_request(key, detail::encode_value(value, scratch), options),
-                       detail::decode_applied(), token);
+                       detail::decode_applied(), std::forward<Token>(token));
   }
   template <class T>
   auto set(std::string_view key, const T& value) const {
@@ -104,14 +98,16 @@ class commands {
   /// Lets a key vanish after `time`: PEXPIRE. False when there is no such key. Zero or less removes it now.
   template <class Token = asio::deferred_t>
   auto expire(std::string_view key, std::chrono::milliseconds time, Token&& token = Token()) const {
-    return start<bool>({false, {"PEXPIRE", key, std::to_string(time.count())}}, detail::decode_reply<bool>(), token);
+    return start<bool>({false, {"PEXPIRE", key, std::to_string(time.count())}}, detail::decode_reply<bool>(),
+                       std::forward<Token>(token));
   }
 
   /// How long a key will still be there: PTTL. Empty when there is no such key, `milliseconds::max()` when it does not
   /// expire.
   template <class Token = asio::deferred_t>
   auto ttl(std::string_view key, Token&& token = Token()) const {
-    return start<std::optional<std::chrono::milliseconds>>({true, {"PTTL", key}}, detail::decode_ttl(), token);
+    return start<std::optional<std::chrono::milliseconds>>({true, {"PTTL", key}}, detail::decode_ttl(),
+                                                           std::forward<Token>(token));
   }
 
   // --- Queues --------------------------------------------------------------------------------------------------------
@@ -120,12 +116,13 @@ class commands {
   auto add_to_queue(std::string_view queue, const T& value, Token&& token = Token()) const {
     std::string scratch;
     return start<std::size_t>({false, {"RPUSH", queue, detail::encode_value(value, scratch)}},
-                              detail::decode_reply<std::size_t>(), token);
+                              detail::decode_reply<std::size_t>(), std::forward<Token>(token));
   }
   /// Adds each value of a range, in one command. An empty range adds nothing and returns the length.
   template <class Range, class Token = asio::deferred_t>
   auto add_to_queue(std::string_view queue, const each<Range>& values, Token&& token = Token()) const {
-    return start<std::size_t>(detail::push_request(queue, values.range), detail::decode_reply<std::size_t>(), token);
+    return start<std::size_t>(detail::push_request(queue, values.range), detail::decode_reply<std::size_t>(),
+                              std::forward<Token>(token));
   }
 
   /// Takes the first element of a queue. Empty when there is none.
@@ -138,7 +135,7 @@ class commands {
   template <class T = json::value, class Token = asio::deferred_t>
   auto get_from_queue(std::string_view queue, std::chrono::nanoseconds timeout = {}, Token&& token = Token()) const {
     return start_pop<std::optional<T>>(detail::pop_request{std::string(queue), 1, false, timeout},
-                                       detail::decode_optional_value<T>(), token);
+                                       detail::decode_optional_value<T>(), std::forward<Token>(token));
   }
 
   /// Takes up to `max` elements: what is there, waiting up to `timeout` only when nothing is. Otherwise as
@@ -147,13 +144,13 @@ class commands {
   auto get_batch_from_queue(std::string_view queue, std::size_t max, std::chrono::nanoseconds timeout = {},
                             Token&& token = Token()) const {
     return start_pop<std::vector<T>>(detail::pop_request{std::string(queue), max, true, timeout},
-                                     detail::decode_values<T>(), token);
+                                     detail::decode_values<T>(), std::forward<Token>(token));
   }
 
   /// How many elements wait in a queue: LLEN.
   template <class Token = asio::deferred_t>
   auto get_queue_length(std::string_view queue, Token&& token = Token()) const {
-    return start<std::size_t>({true, {"LLEN", queue}}, detail::decode_reply<std::size_t>(), token);
+    return start<std::size_t>({true, {"LLEN", queue}}, detail::decode_reply<std::size_t>(), std::forward<Token>(token));
   }
 
   /// Looks at elements without taking them: LRANGE. Both ends are included; negative ones count from the end, -1 is
@@ -162,13 +159,13 @@ class commands {
   auto peek_queue(std::string_view queue, std::int64_t first = 0, std::int64_t last = -1,
                   Token&& token = Token()) const {
     return start<std::vector<T>>({true, {"LRANGE", queue, std::to_string(first), std::to_string(last)}},
-                                 detail::decode_values<T>(), token);
+                                 detail::decode_values<T>(), std::forward<Token>(token));
   }
 
   /// Removes a queue with all its elements: DEL. False when it was empty.
   template <class Token = asio::deferred_t>
   auto clear_queue(std::string_view queue, Token&& token = Token()) const {
-    return start<bool>({false, {"DEL", queue}}, detail::decode_reply<bool>(), token);
+    return start<bool>({false, {"DEL", queue}}, detail::decode_reply<bool>(), std::forward<Token>(token));
   }
 
   // --- Pub/sub -------------------------------------------------------------------------------------------------------
@@ -177,11 +174,12 @@ class commands {
   auto publish(std::string_view channel, const T& message, Token&& token = Token()) const {
     std::string scratch;
     return start<std::size_t>({false, {"PUBLISH", channel, detail::encode_value(message, scratch)}},
-                              detail::decode_reply<std::size_t>(), token);
+                              detail::decode_reply<std::size_t>(), std::forward<Token>(token));
   }
 
   // --- Everything else -----------------------------------------------------------------------------------------------
-  /// Any command. Texts are sent as they are, numbers in decimal, other values as `codec` writes them.
+  /// Any command. Texts are sent as they are, numbers in decimal, other values as `codec` writes them; `each(range)` is
+  /// as many arguments as the range has.
   ///
   /// A command that blocks (BLMOVE, XREAD with BLOCK) gets a connection of its own meanwhile, and its time from its own
   /// arguments; it fails with `pool_timeout` when none becomes free within the operation's timeout. One that would
@@ -202,7 +200,8 @@ class commands {
     // An operation must be answered: without commands of its own it asks PING and drops the answer.
     const bool nothing = batch.empty();
     if (nothing) batch.add("PING");
-    return start<std::vector<reply>>(std::move(batch.request_), detail::collect_replies{.drop = nothing}, token);
+    return start<std::vector<reply>>(std::move(batch.request_), detail::collect_replies{.drop = nothing},
+                                     std::forward<Token>(token));
   }
 
   /// A transaction: what its commands answered, in order. `server_error` with a command's own error when it was refused
@@ -210,7 +209,8 @@ class commands {
   template <class Token = asio::deferred_t>
   auto exec(transaction all, Token&& token = Token()) const {
     detail::add_exec(all.request_);
-    return start<std::vector<reply>>(std::move(all.request_), detail::collect_transaction(), token);
+    return start<std::vector<reply>>(std::move(all.request_), detail::collect_transaction(),
+                                     std::forward<Token>(token));
   }
 
  protected:
@@ -223,11 +223,11 @@ class commands {
 
   template <class Result, class Decode, class Token = asio::deferred_t>
   auto start(detail::request&& command, Decode decode, Token&& token = Token()) const {
-    return detail::start<Result>(core_, options_, std::move(command), std::move(decode), token);
+    return detail::start<Result>(core_, options_, std::move(command), std::move(decode), std::forward<Token>(token));
   }
   template <class Result, class Decode, class Token>
-  auto start_pop(detail::pop_request&& pop, Decode decode, Token& token) const {
-    return detail::start_pop<Result>(core_, options_, std::move(pop), std::move(decode), token);
+  auto start_pop(detail::pop_request&& pop, Decode decode, Token&& token) const {
+    return detail::start_pop<Result>(core_, options_, std::move(pop), std::move(decode), std::forward<Token>(token));
   }
 };
 
@@ -253,7 +253,7 @@ class client : public commands {
   /// `void(std::exception_ptr)`.
   template <class Token = asio::deferred_t>
   auto connect(Token&& token = Token()) {
-    return detail::spawn(*core_, detail::connect(*core_), token);
+    return detail::spawn(*core_, detail::connect(*core_), std::forward<Token>(token));
   }
 
   /// Ends the use of Redis: operations that are still waiting fail with `cancelled`, connections are closed, an
@@ -261,7 +261,7 @@ class client : public commands {
   /// an error.
   template <class Token = asio::deferred_t>
   auto disconnect(Token&& token = Token()) {
-    return detail::spawn(*core_, detail::disconnect(*core_), token);
+    return detail::spawn(*core_, detail::disconnect(*core_), std::forward<Token>(token));
   }
 
   /// The same client under other call options: `redis.with({.timeout = 100ms}).get("k")`. The view must not outlive the
@@ -271,7 +271,7 @@ class client : public commands {
   /// Subscribes to channels and patterns, with a buffer of one's own choice.
   template <class Token = asio::deferred_t>
   auto subscribe(subscription_options options, Token&& token = Token()) const {
-    return detail::spawn(*core_, detail::subscribe(*core_, std::move(options)), token);
+    return detail::spawn(*core_, detail::subscribe(*core_, std::move(options)), std::forward<Token>(token));
   }
   /// Subscribes to channels; completes once Redis has confirmed all of them. See `subscription`.
   template <std::convertible_to<std::string_view>... Channels>
@@ -297,13 +297,13 @@ class client : public commands {
   /// operation's timeout, then `pool_timeout`.
   template <class Token = asio::deferred_t>
   auto lease(Token&& token = Token()) const {
-    return detail::spawn(*core_, detail::lease(*core_), token);
+    return detail::spawn(*core_, detail::lease(*core_), std::forward<Token>(token));
   }
 
   /// Asks Redis how it is: PING and INFO. Never throws: an unreachable server is `unhealthy` with the reason.
   template <class Token = asio::deferred_t>
   auto health_check(Token&& token = Token()) const {
-    return detail::spawn(*core_, detail::health_check(*core_), token);
+    return detail::spawn(*core_, detail::health_check(*core_), std::forward<Token>(token));
   }
 
  private:

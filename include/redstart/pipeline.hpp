@@ -9,12 +9,29 @@
 #include <charconv>
 #include <concepts>
 #include <cstddef>
+#include <deque>
+#include <ranges>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace redstart {
 
+/// Marks a range as several elements rather than one value: `add_to_queue("detections", redstart::each(batch))`,
+/// `exec("DEL", redstart::each(keys))`.
+template <std::ranges::input_range Range>
+struct each {
+  explicit each(const Range& values) : range(values) {}
+  const Range& range;
+};
+
 namespace detail {
+
+template <class T>
+inline constexpr bool is_each = false;
+template <class Range>
+inline constexpr bool is_each<each<Range>> = true;
 
 /// Adds a command whose repeatability the command table knows. Throws `error` for commands that may not share a
 /// connection or that block.
@@ -45,10 +62,26 @@ class argument {
 /// Calls `f` with the bytes of all arguments, valid during the call.
 template <class F, class... Args>
 decltype(auto) with_arguments(F&& f, const Args&... args) {
-  const argument texts[] = {argument(args)...};
-  std::array<std::string_view, sizeof...(Args)> views;
-  for (std::size_t i = 0; i < sizeof...(Args); ++i) views[i] = texts[i].view();
-  return std::forward<F>(f)(std::span<const std::string_view>(views));
+  if constexpr ((is_each<Args> || ...)) {
+    std::deque<argument> texts;  // arguments do not move
+    const auto add = [&texts]<class T>(const T& arg) {
+      if constexpr (is_each<T>) {
+        for (const auto& element : arg.range) texts.emplace_back(element);
+      } else {
+        texts.emplace_back(arg);
+      }
+    };
+    (add(args), ...);
+    std::vector<std::string_view> views;
+    views.reserve(texts.size());
+    for (const argument& text : texts) views.push_back(text.view());
+    return std::forward<F>(f)(std::span<const std::string_view>(views));
+  } else {
+    const argument texts[] = {argument(args)...};
+    std::array<std::string_view, sizeof...(Args)> views;
+    for (std::size_t i = 0; i < sizeof...(Args); ++i) views[i] = texts[i].view();
+    return std::forward<F>(f)(std::span<const std::string_view>(views));
+  }
 }
 
 }  // namespace detail

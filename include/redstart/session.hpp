@@ -164,7 +164,8 @@ class session {
     detail::add_exec(all.request_);
     made.command.command = std::move(all.request_);
     detail::collect_watched_transaction collect{detail::require_session(state_)};
-    return detail::start_on_session<std::optional<std::vector<reply>>>(collect.state, std::move(made), collect, token);
+    return detail::start_on_session<std::optional<std::vector<reply>>>(collect.state, std::move(made), collect,
+                                                                       std::forward<Token>(token));
   }
 
   /// Gives the connection back now, as destroying the session does. Operations that are under way fail with

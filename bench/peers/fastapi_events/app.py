@@ -3,6 +3,8 @@
 """The events route of the hub as FastAPI, uvicorn and redis-py do it: what bench/hub/events_rate.py measures the hub
 against.
 
+With `--client redstart` the same application has the client of the package `redstart` in the place of redis-py.
+
 It is written as one would write it in production, with everything on that makes this stack fast: uvloop, httptools,
 the hiredis parser, one connection pool, asynchronous dependencies (others would go through a thread pool), no access
 log.
@@ -25,6 +27,7 @@ from uvicorn.supervisors import Multiprocess
 
 QUEUE = "detections"
 URL_VARIABLE = "REDIS_URL"
+CLIENT_VARIABLE = "BENCH_CLIENT"
 
 
 class Event(BaseModel):
@@ -57,6 +60,9 @@ class RedisClient:
         info = await self._redis.info("server")
         return {"status": "healthy", "connected": True, "redis_version": info["redis_version"]}
 
+
+if os.environ.get(CLIENT_VARIABLE) == "redstart":
+    from redstart import RedisClient  # noqa: F811
 
 router = APIRouter()
 client: RedisClient
@@ -97,10 +103,12 @@ def main():
     parser = argparse.ArgumentParser(description="POST /events with FastAPI, uvicorn and redis-py")
     parser.add_argument("--listen", default="127.0.0.1:0", help="address:port; port 0 takes a free one")
     parser.add_argument("--redis", default="redis://localhost:6379/0", help="redis:// or unix:// URL")
+    parser.add_argument("--client", choices=("redis-py", "redstart"), default="redis-py")
     parser.add_argument("--processes", type=int, default=1, help="how many processes serve (default 1)")
     arguments = parser.parse_args()
     host, _, port = arguments.listen.rpartition(":")
     os.environ[URL_VARIABLE] = arguments.redis  # the processes inherit it
+    os.environ[CLIENT_VARIABLE] = arguments.client
 
     sys.path.insert(0, str(Path(__file__).resolve().parent))
     config = uvicorn.Config(

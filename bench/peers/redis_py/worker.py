@@ -258,4 +258,5 @@ async def main():
     await client.connection_pool.disconnect()
 
 
-asyncio.run(main())
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -103,7 +103,7 @@ class initiate_other {
 };
 
 template <class Result, class Decode, class Token>
-auto start_pop(client_core* core, const call_options& options, pop_request&& pop, Decode decode, Token& token) {
+auto start_pop(client_core* core, const call_options& options, pop_request&& pop, Decode decode, Token&& token) {
   return asio::async_initiate<Token, void(std::exception_ptr, Result)>(
       initiate_other<Result, Decode, pop_request>(core, options, &submit_pop), token, std::move(pop),
       std::move(decode));
