@@ -14,6 +14,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace redstart {
@@ -52,6 +54,8 @@ class argument {
   argument(const argument&) = delete;
   argument& operator=(const argument&) = delete;
   [[nodiscard]] std::string_view view() const noexcept { return view_; }
+  /// From here on the value need not live any longer.
+  void keep() { view_ = scratch_.assign(view_); }
 
  private:
   std::array<char, 24> digits_;
@@ -66,7 +70,11 @@ decltype(auto) with_arguments(F&& f, const Args&... args) {
     std::deque<argument> texts;  // arguments do not move
     const auto add = [&texts]<class T>(const T& arg) {
       if constexpr (is_each<T>) {
-        for (const auto& element : arg.range) texts.emplace_back(element);
+        for (auto&& element : arg.range) {
+          texts.emplace_back(std::as_const(element));
+          // What the range makes as it goes along is gone after this round.
+          if constexpr (!std::is_lvalue_reference_v<decltype(element)>) texts.back().keep();
+        }
       } else {
         texts.emplace_back(arg);
       }

@@ -49,6 +49,39 @@ TEST_P(cache, json_without_a_type_follows_the_specification) {
   });
 }
 
+TEST_P(cache, a_range_is_as_many_arguments_as_it_has) {
+  with_client([](client& redis) -> asio::awaitable<void> {
+    const std::vector<std::string> keys{"a", "b", "missing"};
+    co_await redis.exec("MSET", "a", 1, "b", 2);
+    const auto found = co_await redis.exec<std::vector<std::optional<int>>>("MGET", each(keys));
+    EXPECT_EQ(found, (std::vector<std::optional<int>>{1, 2, std::nullopt}));
+
+    // Texts that the range makes as it is walked through, too long to lie within a string.
+    const auto long_key = [](int number) {
+      return "a key that is made for the moment only: " + std::to_string(number);
+    };
+    const auto made = std::views::iota(0, 100) | std::views::transform(long_key);
+    for (int i = 0; i < 100; ++i) co_await redis.set(long_key(i), i);
+    pipeline batch;
+    batch.add("EXISTS", each(made)).add("DEL", each(made), "a");
+    const auto answers = co_await redis.exec(std::move(batch));
+    EXPECT_EQ(answers.at(0).integer(), 100);
+    EXPECT_EQ(answers.at(1).integer(), 101);
+  });
+}
+
+TEST_P(cache, a_handler_may_own_what_cannot_be_copied) {
+  with_client([](client& redis) -> asio::awaitable<void> {
+    co_await redis.set("key", "value"s);
+    std::optional<std::string> got;
+    redis.get<std::string>("key", [&got, owned = std::make_unique<int>(1)](std::exception_ptr, auto value) {
+      if (*owned == 1) got = std::move(value);
+    });
+    co_await redis.exec("PING");  // answered after it
+    EXPECT_EQ(got, "value");
+  });
+}
+
 TEST_P(cache, a_missing_key_is_empty) {
   with_client([](client& redis) -> asio::awaitable<void> {
     EXPECT_FALSE((co_await redis.get("nothing")).has_value());
