@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "runtime.hpp"
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -8,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace redstart::python {
@@ -55,18 +57,34 @@ void runtime::stop() noexcept {
 
 void runtime::give_back(std::string queue, std::vector<std::string> elements) noexcept {
   giving_back_.fetch_add(1);
-  post([this, queue = std::move(queue), elements = std::move(elements)]() mutable {
-    const auto done = [this](std::exception_ptr, const std::vector<reply>&) { giving_back_.fetch_sub(1); };
-    if (!client_) return void(giving_back_.fetch_sub(1));
+  try {
+    std::reverse(elements.begin(), elements.end());  // LPUSH turns them round
+    asio::co_spawn(context_, return_to_queue(std::move(queue), std::move(elements)),
+                   [this](std::exception_ptr) { giving_back_.fetch_sub(1); });
+  } catch (...) {
+    giving_back_.fetch_sub(1);
+  }
+}
+
+// While Redis is away or refuses (OOM, a replica) they are kept and offered again, until the client ends.
+asio::awaitable<void> runtime::return_to_queue(std::string queue, std::vector<std::string> backwards) {
+  asio::steady_timer pause(context_);
+  for (auto wait = 50ms; client_; wait = std::min(2 * wait, 500ms)) {
     try {
-      pipeline pushes;
-      for (auto it = elements.rbegin(); it != elements.rend(); ++it) pushes.add("LPUSH", queue, *it);
       // Twice is better than never.
-      client_->with({.timeout = {}, .idempotent = true}).exec(std::move(pushes), done);
-    } catch (...) {
-      giving_back_.fetch_sub(1);
+      const auto repeatable = client_->with({.timeout = {}, .idempotent = true});
+      auto push = repeatable.exec("LPUSH", queue, each(backwards));
+      co_await std::move(push)(asio::use_awaitable);
+      co_return;
+    } catch (const not_connected&) {
+      co_return;
+    } catch (const cancelled&) {
+      co_return;
+    } catch (const error&) {
     }
-  });
+    pause.expires_after(wait);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
 }
 
 asio::awaitable<void> runtime::disconnect() {

@@ -49,6 +49,7 @@ class runtime : public std::enable_shared_from_this<runtime> {
 
  private:
   void run() noexcept;
+  asio::awaitable<void> return_to_queue(std::string queue, std::vector<std::string> backwards);
 
   asio::io_context context_{1};
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;

@@ -4,8 +4,11 @@
 import asyncio
 import contextlib
 import random
+import threading
 
 import pytest
+
+import redstart
 
 OPERATIONS = 100_000
 
@@ -95,6 +98,35 @@ def test_an_element_that_came_for_a_cancelled_pop_is_the_first_again(redis_test)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        async with asyncio.timeout(5):
+            while await redis.get_queue_length("test:q") < 2:
+                await asyncio.sleep(0.005)
+        assert await redis.peek_queue("test:q") == ["first", "second"]
+
+    redis_test(body)
+
+
+def test_an_element_that_redis_refuses_to_take_back_is_offered_again(redis_test, url):
+    async def fill_up():
+        async with redstart.RedisClient(url) as other:
+            await other.execute_command("CONFIG", "SET", "maxmemory", "1")
+
+    async def body(redis):
+        await redis.add_all_to_queue("test:q", ["first", "second"])
+        task = asyncio.ensure_future(redis.get_from_queue("test:q"))
+        await asyncio.sleep(0)
+        # Beside a loop that stands still meanwhile, so that it does not see the answer, which has come when this is done.
+        elsewhere = threading.Thread(target=lambda: asyncio.run(fill_up()))
+        elsewhere.start()
+        elsewhere.join()
+        task.cancel()
+        try:
+            await asyncio.sleep(0.3)
+            refused = await redis.execute_command("INFO", "errorstats")
+            assert "errorstat_OOM" in refused
+            assert await redis.get_queue_length("test:q") == 1
+        finally:
+            await redis.execute_command("CONFIG", "SET", "maxmemory", "0")
         async with asyncio.timeout(5):
             while await redis.get_queue_length("test:q") < 2:
                 await asyncio.sleep(0.005)
