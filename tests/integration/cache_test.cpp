@@ -72,7 +72,7 @@ TEST_P(cache, a_range_is_as_many_arguments_as_it_has) {
 
 TEST_P(cache, a_handler_may_own_what_cannot_be_copied) {
   with_client([](client& redis) -> asio::awaitable<void> {
-    co_await redis.set("key", "value"s);
+    co_await redis.set("key", "value");
     std::optional<std::string> got;
     redis.get<std::string>("key", [&got, owned = std::make_unique<int>(1)](std::exception_ptr, auto value) {
       if (*owned == 1) got = std::move(value);
