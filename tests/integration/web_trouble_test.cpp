@@ -14,6 +14,13 @@
 #include <string>
 #include <string_view>
 
+// The sanitizer looks at memory through a pipe, and calls a type wrong when no file can be opened.
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define NEEDS_FILES_OF_ITS_OWN
+#endif
+#endif
+
 namespace redstart::test {
 namespace {
 
@@ -38,6 +45,9 @@ class one_file_left {
 };
 
 TEST_F(web_trouble, a_log_that_fails_does_not_end_accepting) {
+#ifdef NEEDS_FILES_OF_ITS_OWN
+  GTEST_SKIP() << "the undefined-behaviour sanitizer needs files of its own";
+#endif
   std::atomic<int> complaints{0};
   app.get("/text", [] { return "text"; });
   app.log_to([&](log_level, std::string_view) {
