@@ -1,37 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Redis for asyncio, with its engine in C++: connections, queues, pub/sub, cache, health."""
 
+from . import errors
 from .client import Pipeline, PubSub, RedisClient
-from .errors import (
-    ConfigError,
-    ConnectionError,
-    DecodeError,
-    Disconnected,
-    EncodeError,
-    NotConnected,
-    Overloaded,
-    PoolTimeout,
-    ProtocolError,
-    RedstartError,
-    ServerError,
-    TimeoutError,
-)
+from .errors import *  # noqa: F403  its __all__ is part of ours
 
 __version__ = "0.1.0"
-__all__ = [
-    "ConfigError",
-    "ConnectionError",
-    "DecodeError",
-    "Disconnected",
-    "EncodeError",
-    "NotConnected",
-    "Overloaded",
-    "Pipeline",
-    "PoolTimeout",
-    "ProtocolError",
-    "PubSub",
-    "RedisClient",
-    "RedstartError",
-    "ServerError",
-    "TimeoutError",
-]
+__all__ = ["Pipeline", "PubSub", "RedisClient"]
+__all__ += errors.__all__
