@@ -6,6 +6,7 @@
 #include "micro/counting.hpp"
 #include "redstart/detail/from_reply.hpp"
 #include "redstart/detail/initiate.hpp"
+#include "redstart/detail/outbox.hpp"
 #include "resp/reader.hpp"
 
 #include <boost/asio/io_context.hpp>
@@ -73,9 +74,10 @@ void complete_get(benchmark::State& state) {
       line.wrote(count);
       written += count;
     }
+    detail::outbox away;
     for (std::size_t i = 0; i < in_flight; ++i) {
       const auto taken = line.take_reply(reply, now);
-      std::exchange(taken.op->waiter, nullptr)->answer(reply, no_context());
+      std::exchange(taken.op->waiter, nullptr)->answer(reply, no_context(), away);
       pool.put(*taken.op);
     }
   };

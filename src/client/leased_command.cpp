@@ -15,10 +15,10 @@ class leased_command::forwarding final : public completion {
  public:
   explicit forwarding(std::shared_ptr<leased_command> owner) : owner_(std::move(owner)) {}
   void collect(reply_view) noexcept override {}
-  void answer(reply_view reply, const operation_context& context) noexcept override {
+  void answer(reply_view reply, const operation_context& context, outbox& away) noexcept override {
     const auto owner = take_owner();
     owner->lease_.give_back();
-    if (completion* waiter = owner->take_waiter()) waiter->answer(reply, context);
+    if (completion* waiter = owner->take_waiter()) waiter->answer(reply, context, away);
   }
   void fail(std::exception_ptr failure, completion_site site) noexcept override {
     const auto owner = take_owner();

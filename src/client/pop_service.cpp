@@ -2,6 +2,7 @@
 #include "client/pop_service.hpp"
 
 #include "core/error_reply.hpp"
+#include "redstart/detail/outbox.hpp"
 #include "redstart/error.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -38,7 +39,7 @@ class pop_service::answer_to final : public completion {
   answer_to(std::shared_ptr<pop_service> of, std::shared_ptr<callbacks> calls) noexcept
       : of_(std::move(of)), calls_(std::move(calls)) {}
   void collect(reply_view) noexcept override {}
-  void answer(reply_view reply, const operation_context&) noexcept override {
+  void answer(reply_view reply, const operation_context&, outbox&) noexcept override {
     const auto of = std::move(of_);
     const auto calls = std::move(calls_);
     this->~answer_to();
@@ -356,11 +357,12 @@ void pop_service::unblock() {
 // The waiter decodes in place, from a reply that is made of the elements.
 void pop_service::deliver(node& waiter, std::span<std::string> elements) {
   const auto taken = take(waiter);
+  outbox away;
   if (!taken->batch) {
     reply_node bulk;
     bulk.kind = reply_kind::bulk_string;
     bulk.size = elements.front().size();
-    std::exchange(taken->waiter, nullptr)->answer({&bulk, elements.front().data()}, *taken);
+    std::exchange(taken->waiter, nullptr)->answer({&bulk, elements.front().data()}, *taken, away);
     return;
   }
   std::vector<reply_node> nodes;
@@ -386,23 +388,24 @@ void pop_service::deliver(node& waiter, std::span<std::string> elements) {
     }
     return;
   }
-  std::exchange(taken->waiter, nullptr)->answer({nodes.data(), bytes.data()}, *taken);
+  std::exchange(taken->waiter, nullptr)->answer({nodes.data(), bytes.data()}, *taken, away);
 }
 
 void pop_service::end(core::pop_waiter& waiter, const core::pop_action& action) {
   const auto taken = take(waiter);
   completion& told = *std::exchange(taken->waiter, nullptr);
+  outbox away;
   try {
     const std::string refusal(action.error);
     reply_node answer;
     switch (action.type) {
       case core::pop_action_type::timed_out:
         if (!core::pop_broker::asked(*taken)) throw describe_silence(*taken);
-        return told.answer({&answer, nullptr}, *taken);
+        return told.answer({&answer, nullptr}, *taken, away);
       case core::pop_action_type::refused:
         answer.kind = reply_kind::error;
         answer.size = refusal.size();
-        return told.answer({&answer, refusal.data()}, *taken);
+        return told.answer({&answer, refusal.data()}, *taken, away);
       default:
         throw cancelled(taken->describe() + ": the client was disconnected");
     }

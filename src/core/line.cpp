@@ -31,7 +31,8 @@ inline bool line::has_room(const operation& op) const noexcept {
 }
 
 inline void line::stage(operation& op) {
-  output_.append(op.request.bytes());  // may throw; nothing has changed then
+  (writing_ || !late_output_.empty() ? late_output_ : output_)
+      .append(op.request.bytes());  // may throw; nothing has changed then
   op.begin = staged_;
   op.replies_due = op.request.replies();
   op.state = operation_state::staged;
@@ -81,13 +82,15 @@ void line::stage_waiting() {
 // copying what follows them does not matter; it needs no memory, as the output only gets shorter.
 void line::restage() {
   if (!cut_) return;
-  output_.resize(output_head_ + static_cast<std::size_t>(*cut_ - sent_));
+  const std::uint64_t border = end_of_output();
+  if (*cut_ < border) output_.resize(output_head_ + static_cast<std::size_t>(*cut_ - sent_));
+  late_output_.resize(static_cast<std::size_t>(std::max(*cut_, border) - border));
   staged_ = *cut_;
   operation* first = nullptr;
   for (operation* op = in_line_.back(); op && op->begin >= *cut_; op = op->previous_in_line) first = op;
   for (operation* op = first; op; op = op->next_in_line) {
+    (op->begin < border ? output_ : late_output_).append(op->request.bytes());
     op->begin = staged_;
-    output_.append(op->request.bytes());
     staged_ += op->request.bytes().size();
   }
   cut_.reset();
@@ -121,7 +124,7 @@ void line::leave(operation& op) noexcept {
       waiting_bytes_ -= op.request.bytes().size();
       break;
     case operation_state::staged:
-      if (op.begin < sent_) {
+      if (op.begin < begun()) {
         op.was_sent = true;
         return;
       }
@@ -148,12 +151,13 @@ void line::end(operation& op, operation_end why, ended_list& ended) {
 }
 
 void line::opened() noexcept {
-  assert(!open_ && in_line_.empty() && output_.empty());
+  assert(!open_ && in_line_.empty() && unsent_bytes() == 0 && !writing_);
   sent_ = staged_ = 0;
   open_ = true;
 }
 
 void line::lost(bool for_good, operation_end why, ended_list& ended) {
+  assert(!writing_);
   open_ = false;
   operation_list again;
   assert(!in_line_.front() || in_line_.front()->collecting == 0);
@@ -175,6 +179,7 @@ void line::lost(bool for_good, operation_end why, ended_list& ended) {
   waiting_.swap(again);
   // Its operations wait again or have ended: kept, the bytes would count twice.
   std::string().swap(output_);
+  std::string().swap(late_output_);
   output_head_ = 0;
   cut_.reset();
   if (!for_good) return;
@@ -206,18 +211,30 @@ void line::requeue(operation& op, operation_list& again) noexcept {
 std::string_view line::output() {
   if (!open_) return {};
   restage();
+  if (!late_output_.empty()) {
+    output_.append(late_output_);
+    late_output_.clear();
+  }
   stage_waiting();
   return std::string_view(output_).substr(output_head_);
 }
 
+std::string_view line::begin_write() {
+  const std::string_view bytes = output();
+  writing_ = !bytes.empty();
+  return bytes;
+}
+
 void line::wrote(std::size_t count) noexcept {
-  assert(count <= unsent_bytes() && !cut_);
+  assert(count <= output_.size() - output_head_ && (!cut_ || *cut_ >= begun()));
+  writing_ = false;
   output_head_ += count;
   sent_ += count;
   if (output_head_ == output_.size()) {
     output_.clear();
     output_head_ = 0;
     if (output_.capacity() > 4 * config_.high_water) output_.shrink_to_fit();
+    output_.swap(late_output_);
   } else if (output_head_ >=
              std::max(config_.high_water, unsent_bytes())) {  // no byte is moved more than once, on average
     output_.erase(0, output_head_);

@@ -63,7 +63,7 @@ class line {
   }
   /// What `detach` would leave in `op.was_sent`.
   [[nodiscard]] bool has_begun(const operation& op) const noexcept {
-    return op.was_sent || (op.state == operation_state::staged && op.begin < sent_);
+    return op.was_sent || (op.state == operation_state::staged && op.begin < begun());
   }
 
   // --- From the driver -----------------------------------------------------------------------------------------------
@@ -79,6 +79,9 @@ class line {
   /// Stages what waits. Bytes to write now; empty when there is nothing, or the connection is not open. On `bad_alloc`
   /// everything is as before, or a part of what waited is staged.
   std::string_view output();
+  /// `output`, to be written without the owner's lock: until `wrote` the bytes stay as they are, whatever is pushed or
+  /// detached meanwhile, and all of them count as sent. Call only what callers call, and then `wrote`.
+  std::string_view begin_write();
   /// The first `count` bytes of `output()` were handed to the socket.
   void wrote(std::size_t count) noexcept;
 
@@ -118,7 +121,12 @@ class line {
   [[nodiscard]] bool answer_due() const noexcept;
 
  private:
-  [[nodiscard]] std::size_t unsent_bytes() const noexcept { return output_.size() - output_head_; }
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept {
+    return output_.size() - output_head_ + late_output_.size();
+  }
+  /// Stream offset of what certainly is still here.
+  [[nodiscard]] std::uint64_t begun() const noexcept { return writing_ ? end_of_output() : sent_; }
+  [[nodiscard]] std::uint64_t end_of_output() const noexcept { return sent_ + output_.size() - output_head_; }
   [[nodiscard]] bool has_room(const operation& op) const noexcept;
   [[nodiscard]] bool may_have_run(const operation& op) const noexcept;
   bool try_delay(operation& op, reply_view reply, time_point now);
@@ -142,8 +150,10 @@ class line {
 
   std::string output_;  // staged bytes; those before output_head_ are with the socket
   std::size_t output_head_ = 0;
+  std::string late_output_;           // follows output_: staged while that was being written, and not yet joined to it
+  bool writing_ = false;              // from begin_write to wrote
   std::uint64_t sent_ = 0;            // stream offset of output_[output_head_]
-  std::uint64_t staged_ = 0;          // stream offset of the end of output_
+  std::uint64_t staged_ = 0;          // stream offset of the end of everything staged
   std::optional<std::uint64_t> cut_;  // stream offset from which the output must be staged anew
 };
 

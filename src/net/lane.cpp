@@ -4,6 +4,7 @@
 #include "core/error_reply.hpp"
 #include "net/clock.hpp"
 #include "net/duration_text.hpp"
+#include "redstart/detail/outbox.hpp"
 #include "redstart/error.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -28,6 +29,16 @@ template <std::size_t Size>
 void prefetch(const std::byte (&memory)[Size]) noexcept {
   constexpr std::size_t cache_line = 64;
   for (std::size_t at = 0; at < Size; at += cache_line) __builtin_prefetch(memory + at);
+}
+
+// The loop holds the lock for moments, but often: a caller of another thread that went to sleep each time would cost
+// both a visit to the kernel.
+std::unique_lock<std::mutex> lock_soon(std::mutex& mutex) {
+  constexpr int tries = 100;
+  std::unique_lock lock(mutex, std::try_to_lock);
+  for (int i = 0; !lock && i < tries; ++i) lock.try_lock();
+  if (!lock) lock.lock();
+  return lock;
 }
 
 // Short enough to need no memory itself.
@@ -358,11 +369,12 @@ void lane::deliver() {
   constexpr std::size_t few = 16;
   // With a thousand in flight the next completion would not be in the cache when its turn comes.
   constexpr std::size_t ahead = 4;
+  detail::outbox away;
   for (std::size_t first = 0; first < claimed_.size(); first += few) {
     const auto some = std::span(claimed_).subspan(first).first(std::min(few, claimed_.size() - first));
     for (std::size_t i = first; i < first + some.size(); ++i) {
       if (i + ahead < claimed_.size()) prefetch(claimed_[i + ahead].op->storage);
-      deliver(claimed_[i], replies[claimed_[i].reply]);
+      deliver(claimed_[i], replies[claimed_[i].reply], away);
     }
     const std::lock_guard lock(mutex_);
     for (const claimed& item : some) {
@@ -371,10 +383,10 @@ void lane::deliver() {
   }
 }
 
-void lane::deliver(const claimed& item, reply_view reply) {
+void lane::deliver(const claimed& item, reply_view reply, detail::outbox& away) {
   if (item.last) {
     if (detail::completion* waiter = std::exchange(item.op->waiter, nullptr)) {
-      waiter->answer(reply, context(*this, *item.op));
+      waiter->answer(reply, context(*this, *item.op), away);
     } else if (on_orphan_) {
       on_orphan_(item.op->request, reply);
     }
@@ -386,14 +398,16 @@ void lane::deliver(const claimed& item, reply_view reply) {
     const std::lock_guard lock(mutex_);
     waiter = line_.collected(*item.op);
   }
-  if (waiter) waiter->fail(describe_end(*item.op), detail::completion_site::loop);
+  if (!waiter) return;
+  away.send();  // in the order in which they ended
+  waiter->fail(describe_end(*item.op), detail::completion_site::loop);
 }
 
 // --- Requests --------------------------------------------------------------------------------------------------------
 
 void lane::submit(detail::request&& request, const submit_options& options, detail::completion_maker& maker) {
   const core::time_point deadline = deadline_after(options.timeout);
-  std::unique_lock lock(mutex_);
+  std::unique_lock lock = lock_soon(mutex_);
   core::operation& op = *pool_.take();
   try {
     op.request = std::move(request);
@@ -470,18 +484,24 @@ void lane::service() noexcept {
   core::time_point due;
   bool blocked = false;
   {
-    const std::lock_guard lock(mutex_);
-    service_posted_ = false;
+    std::unique_lock lock(mutex_);
     const core::time_point now = core::time_point::clock::now();
     line_.expire(now, ended);
+    // What is submitted while bytes are being written is seen by the next round.
+    service_posted_ = true;
     bool starved = false;
-    if (connection_) {
-      try {
+    try {
+      if (connection_) {
         check_liveness(now);
-        flush(now);
-      } catch (const std::bad_alloc&) {
-        starved = true;
+        flush(lock, now);
       }
+      service_posted_ = false;
+      if (connection_ && !write_blocked_ && broken_.empty() && connection_->can_write() && line_.has_output()) {
+        post_service();
+      }
+    } catch (const std::bad_alloc&) {
+      service_posted_ = false;
+      starved = true;
     }
     blocked = write_blocked_ && !std::exchange(awaiting_writable_, write_blocked_);
     due = line_.next_due().value_or(core::time_point::max());
@@ -493,11 +513,23 @@ void lane::service() noexcept {
   arm_timer(due);
 }
 
-void lane::flush(core::time_point now) {
-  while (!write_blocked_ && broken_.empty() && connection_->can_write()) {
-    const std::string_view bytes = line_.output();
+// Writes without the lock: other threads would have to sleep for as long as the kernel takes the bytes, and what they
+// submit meanwhile goes with the next write. After some of these it is time to look at replies.
+void lane::flush(std::unique_lock<std::mutex>& lock, core::time_point now) {
+  constexpr int most_rounds = 16;
+  for (int i = 0; i < most_rounds && !write_blocked_ && broken_.empty() && connection_->can_write(); ++i) {
+    const std::string_view bytes = line_.begin_write();
     if (bytes.empty()) break;
-    const std::size_t taken = connection_->try_write(bytes);
+    lock.unlock();
+    std::size_t taken = 0;
+    try {
+      taken = connection_->try_write(bytes);
+    } catch (const std::bad_alloc&) {
+      lock.lock();
+      line_.wrote(0);
+      throw;
+    }
+    lock.lock();
     line_.wrote(taken);
     write_blocked_ = taken < bytes.size() && connection_->can_write();
   }

@@ -219,7 +219,7 @@ class lease_pool::ping final : public detail::completion {
       : pool_(std::move(pool)), number_(number) {}
   void collect(reply_view) noexcept override {}
   // An error is an answer too.
-  void answer(reply_view, const detail::operation_context&) noexcept override { end(true); }
+  void answer(reply_view, const detail::operation_context&, detail::outbox&) noexcept override { end(true); }
   void fail(std::exception_ptr, detail::completion_site) noexcept override { end(false); }
   bool try_fail(const std::exception_ptr&) noexcept override {
     try {

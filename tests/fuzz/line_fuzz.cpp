@@ -5,8 +5,9 @@
 //
 //   callers   g read, w write, s repeatable write, p pipeline, m transaction, b blocking write, each with a deadline of
 //             n hundredths of a second (9: none); L n a write of n times 100 bytes; c n cancels the n-th that is alive
-//   driver    o connects, h n text` shakes hands (n: how; text: what the server says); f writes all, F n n bytes;
-//             r reads all, R n n bytes, d n the same with cancellations among the replies; l loses the connection;
+//   driver    o connects, h n text` shakes hands (n: how; text: what the server says); f writes all, F n n bytes,
+//             D n all or a part while others push and cancel; r reads all, R n n bytes, d n the same with cancellations
+//             among the replies; l loses the connection;
 //             t n lets n ms pass, T n n tenths of a second; a turns callers away
 //   server    e begins or ends refusing, P sends a push, x text` says something else
 #include "core/handshake_fsm.hpp"
@@ -72,7 +73,10 @@ std::size_t to_number(std::string_view text) {
 class waiter_stub final : public detail::completion {
  public:
   void collect(reply_view /*reply*/) noexcept override { called(); }
-  void answer(reply_view /*reply*/, const detail::operation_context& /*context*/) noexcept override { called(); }
+  void answer(reply_view /*reply*/, const detail::operation_context& /*context*/,
+              detail::outbox& /*away*/) noexcept override {
+    called();
+  }
   void fail(std::exception_ptr /*failure*/, detail::completion_site /*site*/) noexcept override { called(); }
   void discard() noexcept override { called(); }
 
@@ -182,6 +186,7 @@ class session {
   bool advance(core::handshake_fsm& fsm, core::handshake_action next, std::size_t& first);
   [[nodiscard]] bool shows_password(const core::handshake_action& failed) const;
   void write(std::size_t most);
+  void write_meanwhile(unsigned what);
   void receive(std::size_t most, unsigned cancels);
   bool feed(std::string_view bytes);
   bool hand_over(std::size_t first, unsigned cancels);
@@ -249,6 +254,8 @@ void session::act(choices& input) {
       return write(std::string::npos);
     case 'F':
       return write(input.number());
+    case 'D':
+      return write_meanwhile(input.number());
     case 'r':
       return receive(std::string::npos, 0);
     case 'R':
@@ -421,6 +428,22 @@ void session::write(std::size_t most) {
   require(line_.is_open() || bytes.empty(), "nothing is written without a connection");
   require(bytes.size() <= bounds.high_water + longest_request, "little is staged ahead of the socket");
   const std::size_t count = std::min(most, bytes.size());
+  server_.receive(bytes.substr(0, count));
+  line_.wrote(count);
+}
+
+// Other threads go on while the bytes are being written.
+void session::write_meanwhile(unsigned what) {
+  expire(0ms);
+  const std::string_view bytes = line_.begin_write();
+  const std::string before(bytes);
+  push(kind::read, 9);
+  if (what % 2 == 1) cancel_any(what / 2);
+  push(kind::write, 3);
+  if (what % 3 == 1) cancel_any(what / 3);
+  if (what % 5 == 1) cancel_any(records_.size() - 1);
+  require(bytes == before, "what is being written stays as it is");
+  const std::size_t count = bytes.size() * (what % 4 + 1) / 4;
   server_.receive(bytes.substr(0, count));
   line_.wrote(count);
 }

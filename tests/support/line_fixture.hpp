@@ -48,7 +48,8 @@ class silent_waiter final : public detail::completion {
   silent_waiter() = default;
   ~silent_waiter() override = default;
   void collect(reply_view /*reply*/) noexcept override { ADD_FAILURE() << "the line called a waiter"; }
-  void answer(reply_view /*reply*/, const detail::operation_context& /*context*/) noexcept override {
+  void answer(reply_view /*reply*/, const detail::operation_context& /*context*/,
+              detail::outbox& /*away*/) noexcept override {
     ADD_FAILURE() << "the line called a waiter";
   }
   void fail(std::exception_ptr /*failure*/, detail::completion_site /*site*/) noexcept override {

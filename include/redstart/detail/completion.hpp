@@ -14,6 +14,8 @@
 
 namespace redstart::detail {
 
+class outbox;
+
 /// What is known about an operation when it ends, for the text of its error.
 class operation_context {
  public:
@@ -46,8 +48,9 @@ class completion {
 
   /// A reply of a request with several, not its last one.
   virtual void collect(reply_view reply) noexcept = 0;
-  /// The last reply, for most requests the only one.
-  virtual void answer(reply_view reply, const operation_context& context) noexcept = 0;
+  /// The last reply, for most requests the only one. Called from the loop; a handler of another executor leaves with
+  /// `away`.
+  virtual void answer(reply_view reply, const operation_context& context, outbox& away) noexcept = 0;
   /// No reply will come, or none that may be used.
   virtual void fail(std::exception_ptr failure, completion_site site) noexcept = 0;
   /// `fail` inside a call of the user's. False when there is no memory to post the handler: then nothing has happened.

@@ -5,6 +5,7 @@
 #include "redstart/call_options.hpp"
 #include "redstart/detail/asio_awaitable_fix.hpp"
 #include "redstart/detail/completion.hpp"
+#include "redstart/detail/outbox.hpp"
 #include "redstart/detail/request.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -103,6 +104,51 @@ template <class Executor, class Call>
   }
 }
 
+/// `hand_over` for what must be told: without memory, what was made for the handler makes room for telling it so.
+template <class Executor, class Call>
+void hand_over_at_last(const Executor& there, Call& call, completion_site site,
+                       const asio::any_io_executor& home) noexcept {
+  try {
+    if (hand_over(there, call, site)) return;
+    if (!call.failure) call.failure = std::make_exception_ptr(std::bad_alloc());
+    call.result = {};
+    if (!hand_over(there, call, site)) throw std::bad_alloc();
+  } catch (...) {
+    post_rethrow(home, std::current_exception());
+  }
+}
+
+/// A call on its way in an `outbox`.
+template <class Call>
+class call_letter final : public letter {
+ public:
+  call_letter(Call&& content, const asio::any_io_executor& home) noexcept : content_(std::move(content)), home_(home) {}
+
+  void open(const asio::any_io_executor& here) noexcept override {
+    Call mine = take_content();
+    try {
+      mine();
+    } catch (...) {
+      post_rethrow(here, std::current_exception());
+    }
+  }
+  void send(const asio::any_io_executor& to, completion_site from) noexcept override {
+    const asio::any_io_executor home = home_;
+    Call mine = take_content();
+    hand_over_at_last(to, mine, from, home);
+  }
+  void discard() noexcept override { [[maybe_unused]] const Call mine = take_content(); }
+
+ private:
+  Call take_content() noexcept {
+    Call mine(std::move(content_));
+    delete this;
+    return mine;
+  }
+  Call content_;
+  asio::any_io_executor home_;
+};
+
 /// What a cancellation slot holds while an operation is on its way.
 class cancel_on_signal {
  public:
@@ -151,7 +197,7 @@ class operation_completion final : public completion {
     }
   }
 
-  void answer(reply_view reply, const operation_context& context) noexcept override {
+  void answer(reply_view reply, const operation_context& context, outbox& away) noexcept override {
     Result result{};
     std::exception_ptr failure = std::move(collect_failure_);
     if (!failure) {
@@ -166,11 +212,11 @@ class operation_completion final : public completion {
         }
       }
     }
-    finish(std::move(failure), std::move(result), completion_site::loop);
+    finish(std::move(failure), std::move(result), completion_site::loop, &away);
   }
 
   void fail(std::exception_ptr failure, completion_site site) noexcept override {
-    finish(std::move(failure), Result{}, site);
+    finish(std::move(failure), Result{}, site, nullptr);
   }
 
   bool try_fail(const std::exception_ptr& failure) noexcept override {
@@ -214,7 +260,7 @@ class operation_completion final : public completion {
     if (on_heap) ::operator delete(static_cast<void*>(this), std::align_val_t{alignof(operation_completion)});
   }
 
-  void finish(std::exception_ptr failure, Result&& result, completion_site site) noexcept {
+  void finish(std::exception_ptr failure, Result&& result, completion_site site, outbox* gathering) noexcept {
     const asio::any_io_executor& home = *home_;
     if (!away_ && site == completion_site::loop) {
       Handler handler(std::move(handler_));
@@ -228,18 +274,22 @@ class operation_completion final : public completion {
     bound_result<Handler, Result> call{std::move(handler_), std::move(failure), std::move(result)};
     const away_guard away = std::move(away_);
     destroy();
-    try {
-      const auto hand = [&] {
-        return away ? hand_over(away->get_executor(), call, site) : hand_over(home, call, site);
-      };
-      if (hand()) return;
-      // What was made for the handler makes room for telling it so.
-      if (!call.failure) call.failure = std::make_exception_ptr(std::bad_alloc());
-      call.result = Result{};
-      if (!hand()) throw std::bad_alloc();
-    } catch (...) {
-      post_rethrow(home, std::current_exception());
+    if (!away) return hand_over_at_last(home, call, site, home);
+    if (!gathering || !gather(*gathering, *away, call, home)) hand_over_at_last(away->get_executor(), call, site, home);
+  }
+
+  // False when this executor's handlers cannot be gathered, or there is no memory for it: `call` is as before.
+  static bool gather(outbox& with, const asio::executor_work_guard<executor_type>& away,
+                     bound_result<Handler, Result>& call, const asio::any_io_executor& home) noexcept {
+    if constexpr (std::is_constructible_v<asio::any_io_executor, decltype(away.get_executor())>) {
+      try {
+        const asio::any_io_executor to(away.get_executor());
+        with.add(to, *new call_letter<bound_result<Handler, Result>>(std::move(call), home));
+        return true;
+      } catch (const std::bad_alloc&) {
+      }
     }
+    return false;
   }
 
   Handler handler_;

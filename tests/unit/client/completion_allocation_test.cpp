@@ -126,11 +126,12 @@ class play {
                                    : how == ending::error_reply ? "WRONGTYPE what Redis says, at length"
                                                                 : "no JSON of that type at all";
     node.size = bytes.size();
+    outbox letters;
     switch (how) {
       case ending::answer:
       case ending::error_reply:
       case ending::misfit:
-        return std::exchange(operation->waiter, nullptr)->answer({&node, bytes.data()}, long_context());
+        return std::exchange(operation->waiter, nullptr)->answer({&node, bytes.data()}, long_context(), letters);
       case ending::fail_in_loop:
         return std::exchange(operation->waiter, nullptr)->fail(lost(), completion_site::loop);
       case ending::fail_in_call:

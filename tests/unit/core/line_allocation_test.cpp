@@ -61,7 +61,8 @@ class echo_server {
 class counting_waiter final : public detail::completion {
  public:
   void collect(reply_view /*reply*/) noexcept override {}
-  void answer(reply_view reply, const detail::operation_context& /*context*/) noexcept override {
+  void answer(reply_view reply, const detail::operation_context& /*context*/,
+              detail::outbox& /*away*/) noexcept override {
     const sheltered own;
     ++answers;
     value = reply.size() == 2 ? reply[0].text() : "?";

@@ -267,10 +267,18 @@ class model {
   void open() { line_.opened(); }
   void write() {
     expire(0ms);  // as drivers do: what is late must not be sent
-    const std::string_view bytes = line_.output();
+    const std::string_view bytes = below(2) == 0 ? line_.output() : begin_write();
     const std::size_t count = below(2) == 0 ? bytes.size() : below(bytes.size() + 1);
     server_.receive(bytes.substr(0, count));
     line_.wrote(count);
+  }
+  // Other threads go on while the bytes are being written.
+  std::string_view begin_write() {
+    const std::string_view bytes = line_.begin_write();
+    const std::string before(bytes);
+    for (std::uint64_t left = below(5); left != 0; --left) below(3) == 0 ? cancel_any() : push();
+    EXPECT_EQ(bytes, before);
+    return bytes;
   }
   void lose(bool for_good) {
     core::ended_list ended;

@@ -15,6 +15,74 @@ const std::string get_c = command({"GET", "c"});
 const std::string incr_a = command({"INCR", "a"});
 const std::string incr_b = command({"INCR", "b"});
 
+// --- Writing without the lock ----------------------------------------------------------------------------------------
+
+TEST_F(line, what_is_pushed_during_a_write_follows_it) {
+  open();
+  get("a");
+  const std::string_view bytes = line_.begin_write();
+  for (int i = 0; i < 6; ++i) get("b");  // far more than the string of the output can hold in place
+  EXPECT_EQ(bytes, get_a);
+  line_.wrote(bytes.size());
+  EXPECT_EQ(write(), get_b + get_b + get_b + get_b + get_b + get_b);
+  EXPECT_EQ(feed("$1\r\n1\r\n"), "a");
+  EXPECT_EQ(feed("$1\r\n1\r\n"), "b");
+}
+
+TEST_F(line, what_is_cancelled_during_its_write_counts_as_sent_and_keeps_its_slot) {
+  open();
+  auto& a = incr("a");
+  get("b");
+  const std::string_view bytes = line_.begin_write();
+  EXPECT_TRUE(line_.has_begun(a));
+  EXPECT_TRUE(cancel(a));
+  EXPECT_TRUE(was_sent_);
+  EXPECT_EQ(bytes, incr_a + get_b);
+  line_.wrote(0);  // the socket took nothing: the bytes go out all the same
+  EXPECT_EQ(write(), incr_a + get_b);
+  EXPECT_EQ(feed(":1\r\n"), "dropped");
+  EXPECT_EQ(feed("$1\r\n1\r\n"), "b");
+}
+
+TEST_F(line, what_is_pushed_and_cancelled_during_a_write_is_not_sent) {
+  open();
+  get("a");
+  const std::string_view bytes = line_.begin_write();
+  auto& b = get("b");
+  get("c");
+  EXPECT_TRUE(cancel(b));
+  EXPECT_FALSE(was_sent_);
+  line_.wrote(bytes.size());
+  EXPECT_EQ(write(), get_c);
+}
+
+TEST_F(line, half_a_write_is_followed_by_its_rest_and_then_by_what_came_meanwhile) {
+  open();
+  get("a");
+  auto& b = get("b");
+  line_.begin_write();
+  auto& c = get("c");
+  incr("a");
+  line_.wrote(5);
+  // Both sides of the border between the two.
+  EXPECT_TRUE(cancel(b));
+  EXPECT_FALSE(was_sent_);
+  EXPECT_TRUE(cancel(c));
+  EXPECT_FALSE(was_sent_);
+  EXPECT_EQ(write(), get_a.substr(5) + incr_a);
+}
+
+TEST_F(line, what_was_written_for_a_lost_connection_goes_with_it_wherever_it_stood) {
+  open();
+  get("a");
+  line_.begin_write();
+  incr("b");
+  line_.wrote(5);
+  lose();
+  open();
+  EXPECT_EQ(write(), get_a + incr_b);
+}
+
 // --- Pairing ---------------------------------------------------------------------------------------------------------
 
 TEST_F(line, replies_belong_to_operations_in_the_order_of_their_bytes) {
