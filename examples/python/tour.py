@@ -72,6 +72,20 @@ async def gaps(redis):
     assert seen == [{"type": "motion_detected", "camera_id": 1}]
 
 
+async def watching(redis):
+    await redis.set("tickets", 3)
+    # [watching
+    async with redis.session() as own:  # a connection of one's own until the end of the block
+        while True:
+            await own.execute_command("WATCH", "tickets")
+            left = int(await own.execute_command("GET", "tickets"))
+            if await own.transaction().add("SET", "tickets", left - 1) is not None:
+                break  # None: somebody else changed it meanwhile, and nothing ran
+    # ]
+    assert await redis.get("tickets") == 2
+    await redis.delete("tickets")
+
+
 async def cancelling(redis):
     # [cancelling
     waiting = asyncio.create_task(redis.get_from_queue("detections", timeout=30))
@@ -112,7 +126,7 @@ async def errors(redis):
 async def main():
     redis = RedisClient(os.environ.get("REDIS_URL", "embedded:"))
     await redis.connect()
-    for chapter in (values, queues, pubsub, gaps, cancelling, errors):
+    for chapter in (values, queues, pubsub, gaps, watching, cancelling, errors):
         await asyncio.wait_for(chapter(redis), 20)
     await redis.disconnect()
 

@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Any, Callable, Self, TypeVar
 
 from ._redstart import Engine, Subscription
+from ._redstart import Session as LeasedSession
 from .errors import Disconnected, RedstartError
 
 Name = str | bytes
@@ -122,6 +123,10 @@ class _Commands:
         """Removes a queue with all its elements: DEL. False when it was empty."""
         return self._engine.clear_queue(queue)
 
+    def session(self) -> Session:
+        """A connection of one's own, for WATCH; see `Session`."""
+        return Session(self._engine)
+
     # --- Messages ------------------------------------------------------------------------------------------------
 
     @_async
@@ -216,6 +221,10 @@ class RedisClient(_Commands):
         if details:
             health.update((name, value) for name, value in found.items() if name != "reason")
         return health
+
+    def session(self) -> Session:
+        """A connection of one's own, for WATCH; see `Session`."""
+        return Session(self._engine)
 
     # --- Messages ----------------------------------------------------------------------------------------------------
 
@@ -346,3 +355,64 @@ class Pipeline:
 
     def __await__(self) -> Any:
         return self.execute().__await__()
+
+
+class Session:
+    """One connection for one task at a time, from `RedisClient.session`: to read what is watched, and change it only if
+    nobody else did meanwhile.
+
+    >>> async with redis.session() as own:
+    ...     while True:
+    ...         await own.execute_command("WATCH", "stock")
+    ...         stock = int(await own.execute_command("GET", "stock"))
+    ...         if await own.transaction().add("SET", "stock", stock - 1) is not None:
+    ...             break
+
+    Its commands are sent in the order of their calls, and never again after a lost connection: everything fails with
+    ConnectionError then, and a new session is needed. At the end of the block the connection goes back; it is closed
+    when an answer is outstanding, or when keys may still be watched.
+    """
+
+    __slots__ = ("_engine", "_leased")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._leased: LeasedSession | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._leased is not None:
+            raise RuntimeError("this session has a connection already: make another with redis.session()")
+        self._leased = await self._engine.lease()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._leased is not None:
+            self._leased.close()
+            self._leased = None
+
+    @_async
+    def execute_command(self, *args: str | bytes | int | float) -> _Op[Any]:
+        """Any command, as `RedisClient.execute_command`; also WATCH, UNWATCH, MULTI, EXEC and DISCARD."""
+        return self._engine.session_execute(self._connection(), args)
+
+    def transaction(self) -> Pipeline:
+        """As `RedisClient.transaction`, but awaited it is None when a watched key has changed: then nothing of it ran.
+        Afterwards nothing is watched."""
+        return _WatchedTransaction(self._engine, self._connection())
+
+    def _connection(self) -> LeasedSession:
+        if self._leased is None:
+            raise RuntimeError("this session has no connection: use it inside of `async with redis.session() as own:`")
+        return self._leased
+
+
+class _WatchedTransaction(Pipeline):
+    __slots__ = ("_leased",)
+
+    def __init__(self, engine: Engine, leased: LeasedSession) -> None:
+        super().__init__(engine, transaction=True)
+        self._leased = leased
+
+    @_async
+    def execute(self) -> _Op[Any]:
+        return self._engine.session_transaction(self._leased, self._commands)

@@ -2,6 +2,7 @@
 // What Redis answered as Python objects.
 #include "awaitable.hpp"
 #include "raise.hpp"
+#include "session.hpp"
 #include "subscription.hpp"
 #include "values.hpp"
 
@@ -98,6 +99,7 @@ struct to_object {
   }
   py::object operator()(const std::unique_ptr<message>& value) const { return message_object(*value, false); }
   py::object operator()(const std::shared_ptr<message_pump>& value) const { return owned(make_subscription(value)); }
+  py::object operator()(const std::shared_ptr<leased>& value) const { return owned(make_session(value)); }
 };
 
 }  // namespace

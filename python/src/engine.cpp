@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "engine.hpp"
 
+#include "arguments.hpp"
 #include "awaitable.hpp"
 #include "raise.hpp"
+#include "session.hpp"
 #include "subscription.hpp"
 #include "values.hpp"
 
@@ -257,26 +259,6 @@ std::vector<std::string_view> names_of(PyObject* tuple, std::string_view verb) {
   return names;
 }
 
-/// Texts that live as long as this does.
-class arguments {
- public:
-  explicit arguments(PyObject* sequence) {
-    const Py_ssize_t count = PyTuple_GET_SIZE(sequence);
-    if (count == 0) throw py::type_error("a command has at least a name");
-    scratch_.resize(static_cast<std::size_t>(count));
-    views_.reserve(scratch_.size());
-    for (Py_ssize_t i = 0; i < count; ++i) {
-      views_.push_back(argument_bytes(PyTuple_GET_ITEM(sequence, i), scratch_[static_cast<std::size_t>(i)]));
-    }
-  }
-  [[nodiscard]] std::string_view command() const { return views_.front(); }
-  [[nodiscard]] std::vector<std::string_view> rest() const { return {views_.begin() + 1, views_.end()}; }
-
- private:
-  std::vector<std::string> scratch_;
-  std::vector<std::string_view> views_;
-};
-
 void start_get(const call& c) { c.begin(c.redis().get<std::string>(name_bytes(c.args[0]))); }
 
 // Arguments: key, value, expire or None, flags.
@@ -344,17 +326,10 @@ void start_execute(const call& c) {
 
 // Arguments: commands, each a tuple; whether they are a transaction.
 void start_execute_all(const call& c) {
-  const auto commands_of = [&c](auto batch) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(c.args[0]); ++i) {
-      const arguments all(PyList_GET_ITEM(c.args[0], i));
-      batch.add(all.command(), each(all.rest()));
-    }
-    return batch;
-  };
   if (c.args[1] == Py_True) {
-    c.begin(c.redis().exec(commands_of(transaction())));
+    c.begin(c.redis().exec(batch_of<transaction>(c.args[0])));
   } else {
-    c.begin(c.redis().exec(commands_of(pipeline())));
+    c.begin(c.redis().exec(batch_of<pipeline>(c.args[0])));
   }
 }
 
@@ -543,6 +518,9 @@ void add_engine_type(py::module_& to) {
       method<disconnect_verb>(),
       method<subscribe_verb>(),
       method<unsubscribe_verb>(),
+      method<lease_verb>(),
+      method<session_execute_verb>(),
+      method<session_transaction_verb>(),
       {"with_options", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(with_options)), METH_FASTCALL,
        nullptr},
       {"stop", stop, METH_NOARGS, nullptr},

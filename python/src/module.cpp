@@ -2,6 +2,7 @@
 // The module redstart._redstart. What users see is Python: redstart/client.py.
 #include "awaitable.hpp"
 #include "engine.hpp"
+#include "session.hpp"
 #include "subscription.hpp"
 
 #include <pybind11/pybind11.h>
@@ -11,6 +12,7 @@ PYBIND11_MODULE(_redstart, module) {
   add_awaitable_type(module);
   add_engine_type(module);
   add_subscription_type(module);
+  add_session_type(module);
 
   // What runs is ended while there still is an interpreter to tell.
   py::module_::import("atexit").attr("register")(py::cpp_function([] { engine_state::stop_all(); }));

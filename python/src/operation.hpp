@@ -25,11 +25,12 @@ namespace asio = boost::asio;
 
 class bridge;
 class message_pump;
+class leased;
 
 /// What Redis answered, not yet a Python object.
-using answer =
-    std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>, reply,
-                 std::vector<reply>, std::unique_ptr<health>, std::unique_ptr<message>, std::shared_ptr<message_pump>>;
+using answer = std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<std::string>, reply,
+                            std::vector<reply>, std::unique_ptr<health>, std::unique_ptr<message>,
+                            std::shared_ptr<message_pump>, std::shared_ptr<leased>>;
 
 /// Takes back an answer that nobody was there to take.
 struct lost_and_found {
@@ -103,6 +104,10 @@ class deliver {
   static answer answer_of(std::vector<reply>&& value) { return std::move(value); }
   static answer answer_of(health&& value) { return std::make_unique<health>(std::move(value)); }
   static answer answer_of(std::shared_ptr<message_pump>&& value) { return std::move(value); }
+  static answer answer_of(std::shared_ptr<leased>&& value) { return std::move(value); }
+  static answer answer_of(std::optional<std::vector<reply>>&& value) {
+    return value ? answer(std::move(*value)) : answer();
+  }
   /// Seconds; infinity for a key that does not expire.
   static answer answer_of(std::optional<std::chrono::milliseconds>&& value);
 

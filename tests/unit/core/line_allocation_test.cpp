@@ -4,6 +4,7 @@
 #include "core/line.hpp"
 #include "core/operation_pool.hpp"
 #include "core/reply_batch.hpp"
+#include "redstart/detail/outbox.hpp"
 #include "support/allocations.hpp"
 
 #include <gtest/gtest.h>
@@ -154,10 +155,11 @@ class story {
     replies_->clear();
   }
   void hand_out() {
+    detail::outbox away;
     for (std::size_t i = 0; i < replies_->size(); ++i) {
       const auto [what, op] = line_.take_reply((*replies_)[i], start_);
       EXPECT_EQ(what, line::reply_action::answer);
-      op->waiter->answer((*replies_)[i], nothing_to_say());
+      op->waiter->answer((*replies_)[i], nothing_to_say(), away);
       pool_.put(*op);
     }
   }
