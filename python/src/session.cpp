@@ -20,6 +20,7 @@ PyTypeObject* type = nullptr;
 session_object* self_of(PyObject* object) noexcept { return reinterpret_cast<session_object*>(object); }
 
 session& session_of(const call& c) {
+  if (Py_TYPE(c.args[0]) != type) throw py::type_error("this is no session");
   leased& from = *self_of(c.args[0])->from;
   if (!from.is_here()) throw error("this session is of the process that forked this one");
   // Nothing runs any more where it would be sent.
@@ -65,8 +66,7 @@ PyObject* close(PyObject* object, PyObject*) {
 }
 
 void dealloc(PyObject* object) {
-  // In a forked child it is the parent's.
-  if (self_of(object)->from->is_here()) self_of(object)->from.~shared_ptr();
+  self_of(object)->from.~shared_ptr();
   PyTypeObject* const mine = Py_TYPE(object);
   mine->tp_free(object);
   Py_DECREF(mine);

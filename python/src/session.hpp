@@ -12,17 +12,30 @@ namespace redstart::python {
 /// Given back when the last owner lets go.
 class leased {
  public:
-  leased(std::shared_ptr<runtime> engine, session&& own) noexcept : engine_(std::move(engine)), own_(std::move(own)) {}
+  leased(std::shared_ptr<runtime> engine, session&& own)
+      : parts_(std::make_unique<parts>(std::move(engine), std::move(own))) {}
+  leased(const leased&) = delete;
+  leased& operator=(const leased&) = delete;
+  ~leased() {
+    // In a forked child it is the parent's, and its locks may be held by threads that are not here.
+    if (!is_here()) [[maybe_unused]]
+      auto* const leaked = parts_.release();
+  }
 
   /// Only for threads that hold the interpreter's lock, which keeps its calls apart.
-  [[nodiscard]] session& own() noexcept { return own_; }
-  [[nodiscard]] bool is_here() const noexcept { return engine_->born.is_here(); }
-  [[nodiscard]] bool is_of(const runtime& engine) const noexcept { return engine_.get() == &engine; }
+  [[nodiscard]] session& own() noexcept { return parts_->own; }
+  [[nodiscard]] bool is_here() const noexcept { return parts_->engine->born.is_here(); }
+  [[nodiscard]] bool is_of(const runtime& engine) const noexcept { return parts_->engine.get() == &engine; }
 
  private:
-  // What a session posts to must live as long as it does.
-  const std::shared_ptr<runtime> engine_;
-  session own_;
+  struct parts {
+    parts(std::shared_ptr<runtime>&& from, session&& leased) noexcept
+        : engine(std::move(from)), own(std::move(leased)) {}
+    // What a session posts to must live as long as it does.
+    std::shared_ptr<runtime> engine;
+    session own;
+  };
+  std::unique_ptr<parts> parts_;
 };
 
 extern const verb lease_verb;

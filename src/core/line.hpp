@@ -14,6 +14,8 @@
 //    byte of it was sent, and takes it along when none was.
 //  * After its deadline, rounded up to a millisecond, no first byte of an operation is sent, and its waiter is gone
 //    after `expire`.
+//  * Bytes that are being written count as sent until the socket has said how many it took: a waiter that leaves
+//    meanwhile is told that the operation may be executed, and it will be, even when the socket took nothing.
 #pragma once
 
 #include "core/backoff.hpp"

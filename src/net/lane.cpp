@@ -493,7 +493,7 @@ void lane::service() noexcept {
     try {
       if (connection_) {
         check_liveness(now);
-        flush(lock, now);
+        flush(lock, ended, now);
       }
       service_posted_ = false;
       if (connection_ && !write_blocked_ && broken_.empty() && connection_->can_write() && line_.has_output()) {
@@ -515,7 +515,7 @@ void lane::service() noexcept {
 
 // Writes without the lock: other threads would have to sleep for as long as the kernel takes the bytes, and what they
 // submit meanwhile goes with the next write. After some of these it is time to look at replies.
-void lane::flush(std::unique_lock<std::mutex>& lock, core::time_point now) {
+void lane::flush(std::unique_lock<std::mutex>& lock, core::ended_list& ended, core::time_point now) {
   constexpr int most_rounds = 16;
   for (int i = 0; i < most_rounds && !write_blocked_ && broken_.empty() && connection_->can_write(); ++i) {
     const std::string_view bytes = line_.begin_write();
@@ -532,6 +532,8 @@ void lane::flush(std::unique_lock<std::mutex>& lock, core::time_point now) {
     lock.lock();
     line_.wrote(taken);
     write_blocked_ = taken < bytes.size() && connection_->can_write();
+    now = core::time_point::clock::now();
+    line_.expire(now, ended);  // what became late meanwhile is not sent any more
   }
   liveness_.awaiting(line_.answer_due(), now);
 }

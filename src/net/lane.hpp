@@ -135,7 +135,7 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   void deliver(const claimed& item, reply_view reply, detail::outbox& away);
   void service() noexcept;
   void post_service();
-  void flush(std::unique_lock<std::mutex>& lock, core::time_point now);
+  void flush(std::unique_lock<std::mutex>& lock, core::ended_list& ended, core::time_point now);
   void wait_until_writable() noexcept;
   void check_liveness(core::time_point now);
   void send_ping();

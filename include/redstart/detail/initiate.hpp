@@ -122,7 +122,7 @@ void hand_over_at_last(const Executor& there, Call& call, completion_site site,
 template <class Call>
 class call_letter final : public letter {
  public:
-  call_letter(Call&& content, const asio::any_io_executor& home) noexcept : content_(std::move(content)), home_(home) {}
+  explicit call_letter(Call&& content) noexcept : content_(std::move(content)) {}
 
   void open(const asio::any_io_executor& here) noexcept override {
     Call mine = take_content();
@@ -132,10 +132,9 @@ class call_letter final : public letter {
       post_rethrow(here, std::current_exception());
     }
   }
-  void send(const asio::any_io_executor& to, completion_site from) noexcept override {
-    const asio::any_io_executor home = home_;
+  void send(const asio::any_io_executor& to, const asio::any_io_executor& home) noexcept override {
     Call mine = take_content();
-    hand_over_at_last(to, mine, from, home);
+    hand_over_at_last(to, mine, completion_site::loop, home);
   }
   void discard() noexcept override { [[maybe_unused]] const Call mine = take_content(); }
 
@@ -146,7 +145,6 @@ class call_letter final : public letter {
     return mine;
   }
   Call content_;
-  asio::any_io_executor home_;
 };
 
 /// What a cancellation slot holds while an operation is on its way.
@@ -284,9 +282,10 @@ class operation_completion final : public completion {
     if constexpr (std::is_constructible_v<asio::any_io_executor, decltype(away.get_executor())>) {
       try {
         const asio::any_io_executor to(away.get_executor());
-        with.add(to, *new call_letter<bound_result<Handler, Result>>(std::move(call), home));
+        with.add(to, *new call_letter<bound_result<Handler, Result>>(std::move(call)), home);
         return true;
       } catch (const std::bad_alloc&) {
+        with.send();  // this one goes alone, and after those before it
       }
     }
     return false;

@@ -27,8 +27,8 @@ class letter {
 
   /// Calls the handler, on its executor. What it throws is posted to `here`, to leave it through `run()`.
   virtual void open(const asio::any_io_executor& here) noexcept = 0;
-  /// Has `to` call the handler, alone.
-  virtual void send(const asio::any_io_executor& to, completion_site from) noexcept = 0;
+  /// From the loop: has `to` call the handler, alone. When it takes nothing more, `home` is told so.
+  virtual void send(const asio::any_io_executor& to, const asio::any_io_executor& home) noexcept = 0;
   /// The executor is gone: destroys the handler.
   virtual void discard() noexcept = 0;
 
@@ -79,7 +79,8 @@ class letter_list {
   std::size_t size_ = 0;
 };
 
-/// Letters for a few executors. Each gets its letters in the order in which they were added.
+/// Letters for a few executors. Each gets its letters in the order in which they were added, and has work until it has
+/// them. No letter holds the client's executor, which may be gone when a handler runs.
 class outbox {
  public:
   outbox() = default;
@@ -87,17 +88,21 @@ class outbox {
   outbox& operator=(const outbox&) = delete;
   ~outbox() { send(); }
 
-  /// Takes `one` for `to`, and sends what has gathered for it when that is enough.
-  void add(const asio::any_io_executor& to, letter& one) noexcept;
+  /// Takes `one` for `to`, and sends what has gathered for it when that is enough. `home` is the client's executor.
+  void add(const asio::any_io_executor& to, letter& one, const asio::any_io_executor& home) noexcept;
   /// Sends everything. Without memory for one post, every letter is sent alone.
   void send() noexcept;
 
  private:
-  // More would have the other thread wait for the first while this one still decodes the last.
-  static constexpr std::size_t enough = 64;
+  // More would have the other thread wait for the first while this one still decodes the last, and the last wait for
+  // the handlers of the first where several threads could run them. These are not split when they take long: what is
+  // posted anew would come after what was sent since.
+  static constexpr std::size_t enough = 16;
   static constexpr std::size_t most_executors = 4;
   struct bag {
     asio::any_io_executor to;
+    asio::any_io_executor working;  // `to`, with work, for as long as the letters are here
+    asio::any_io_executor home;
     letter_list letters;
   };
   static void send(bag& full) noexcept;
