@@ -43,8 +43,8 @@ class outbox : public ::testing::Test {
   std::unique_ptr<asio::io_context> one = std::make_unique<asio::io_context>();
   asio::io_context other;
   struct : detail::outbox {
-    asio::io_context& home;
-    void put(const asio::any_io_executor& to, letter& one) { add(to, one, home.get_executor()); }
+    asio::io_context& clients;
+    void put(const asio::any_io_executor& to, letter& one) { add(to, one, clients.get_executor()); }
   } box{{}, home};
 };
 
