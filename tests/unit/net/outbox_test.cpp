@@ -44,7 +44,7 @@ class outbox : public ::testing::Test {
   asio::io_context other;
   struct : detail::outbox {
     asio::io_context& clients;
-    void put(const asio::any_io_executor& to, letter& one) { add(to, one, clients.get_executor()); }
+    void put(const asio::any_io_executor& to, letter& mail) { add(to, mail, clients.get_executor()); }
   } box{{}, home};
 };
 
