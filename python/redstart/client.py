@@ -123,10 +123,6 @@ class _Commands:
         """Removes a queue with all its elements: DEL. False when it was empty."""
         return self._engine.clear_queue(queue)
 
-    def session(self) -> Session:
-        """A connection of one's own, for WATCH; see `Session`."""
-        return Session(self._engine)
-
     # --- Messages ------------------------------------------------------------------------------------------------
 
     @_async

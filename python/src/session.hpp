@@ -18,8 +18,7 @@ class leased {
   leased& operator=(const leased&) = delete;
   ~leased() {
     // In a forked child it is the parent's, and its locks may be held by threads that are not here.
-    if (!is_here()) [[maybe_unused]]
-      auto* const leaked = parts_.release();
+    if (!is_here()) static_cast<void>(parts_.release());
   }
 
   /// Only for threads that hold the interpreter's lock, which keeps its calls apart.

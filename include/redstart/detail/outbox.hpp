@@ -3,7 +3,7 @@
 // over together.
 //
 // Every post to another thread wakes it. One by one, the kernel switches to it and back for each answer, which costs
-// twenty times what the operation does.
+// more than the operation does.
 #pragma once
 
 #include "redstart/detail/completion.hpp"
