@@ -57,6 +57,7 @@ struct alignas(64) operation : deadline_hook {
   time_point deadline;
   time_point resume_at;                 ///< delayed: when it is sent again
   std::chrono::nanoseconds patience{};  ///< the time it was given, for messages
+  const void* caller = nullptr;         ///< near the memory that its handler will use; never looked at
   alignas(std::max_align_t) std::byte storage[storage_size];
 };
 

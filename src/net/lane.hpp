@@ -19,7 +19,6 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace redstart::net {
 
@@ -117,6 +116,12 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
     std::size_t reply;
     bool last;
   };
+  // Replies that are being handed over.
+  struct round {
+    std::array<claimed, 16> items;
+    std::size_t count = 0;
+    std::size_t next_reply = 0;
+  };
 
   struct persistence {
     unsigned most;              // 0: no limit
@@ -130,8 +135,8 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   asio::awaitable<std::string> serve();
   void discard_all() noexcept;
   void handle_replies();
-  bool claim_replies(core::time_point now);
-  void deliver();
+  bool claim_replies(round& some, core::time_point now);
+  void put_back(round& some) noexcept;
   void deliver(const claimed& item, reply_view reply, detail::outbox& away);
   void service() noexcept;
   void post_service();
@@ -177,7 +182,6 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   std::string broken_;           // why the connection must not be used any more
   bool broke_protocol_ = false;  // the last loss was the peer's breach of the protocol
   std::shared_ptr<asio::cancellation_signal> stop_;
-  std::vector<claimed> claimed_;
   std::function<void(bool)> on_change_;
   std::function<void(const detail::request&, reply_view)> on_orphan_;
 };

@@ -89,10 +89,14 @@ struct operation_ref {
 /// Makes a completion where it is told to: how a handler of any type crosses into the compiled library.
 class completion_maker {
  public:
-  completion_maker(std::size_t bytes, std::size_t aligned) noexcept : size(bytes), alignment(aligned) {}
+  completion_maker(std::size_t bytes, std::size_t aligned, const void* near_caller = nullptr) noexcept
+      : size(bytes), alignment(aligned), caller(near_caller) {}
 
   const std::size_t size;
   const std::size_t alignment;
+  /// Near the memory that the handler will use, such as a coroutine's frame: so that it can be brought into the cache
+  /// before the handler is called. Nothing looks at it.
+  const void* const caller;
 
   /// Constructs it at `where`, for the operation `self`; moves the handler out of the maker, unless it throws.
   /// `on_heap` completions free `where` themselves.

@@ -304,8 +304,9 @@ class typed_completion_maker final : public completion_maker {
   using made = operation_completion<Handler, Result, Decode>;
 
  public:
-  typed_completion_maker(Handler& handler, Decode& decode, const asio::any_io_executor& home)
-      : completion_maker(sizeof(made), alignof(made)), handler_(handler), decode_(decode), home_(home) {}
+  typed_completion_maker(Handler& handler, Decode& decode, const asio::any_io_executor& home,
+                         const void* near_caller = nullptr)
+      : completion_maker(sizeof(made), alignof(made), near_caller), handler_(handler), decode_(decode), home_(home) {}
 
   completion* make(void* where, bool on_heap, const operation_ref& self) override {
     // What may throw comes before the handler moves.
@@ -351,7 +352,7 @@ class initiate_request {
   void operator()(Handler&& handler, request&& command, Decode&& decode) const {
     using handler_type = std::decay_t<Handler>;
     handler_type mine(std::forward<Handler>(handler));
-    typed_completion_maker<handler_type, Result, Decode> maker(mine, decode, get_executor());
+    typed_completion_maker<handler_type, Result, Decode> maker(mine, decode, get_executor(), &command);
     maker.start([&](completion_maker& with) { submit(*core_, std::move(command), options_, with); });
   }
 
