@@ -329,35 +329,37 @@ asio::awaitable<std::string> lane::serve() {
 void lane::handle_replies() {
   const auto connected = connection_;
   core::reply_batch& replies = connected->replies();
-  const core::time_point now = core::time_point::clock::now();
-  liveness_.received(now);
+  liveness_.received(core::time_point::clock::now());
   doubted_ = false;
   bool expected = true;
   {
     detail::outbox away;
-    round some;
-    while (expected && some.next_reply < replies.size()) {
-      expected = claim_replies(some, now);
-      for (const claimed& item : std::span(some.items).first(some.count)) {
+    while (expected && round_.next_reply < replies.size()) {
+      expected = claim_replies(replies);
+      for (const claimed& item : std::span(round_.items).first(round_.count)) {
         deliver(item, replies[item.reply], away);
       }
     }
     const std::lock_guard lock(mutex_);
-    put_back(some);
+    put_back();
   }
+  round_ = {};
   replies.clear();
   if (!expected) break_connection("the server answered what nobody had asked", true);
   service();
 }
 
-bool lane::claim_replies(round& some, core::time_point now) {
-  const core::reply_batch& replies = connection_->replies();
+bool lane::claim_replies(const core::reply_batch& replies) {
+  const core::time_point now = core::time_point::clock::now();
   const std::lock_guard lock(mutex_);
   // What operations are submitted while the replies are handed over is sent by the `service` that follows.
   service_posted_ = true;
-  put_back(some);
-  for (; some.next_reply < replies.size() && some.count < some.items.size(); ++some.next_reply) {
-    const reply_view reply = replies[some.next_reply];
+  put_back();
+  const auto claim = [this](core::operation& op, bool last) {
+    round_.items[round_.count++] = {&op, round_.next_reply, last};
+  };
+  for (; round_.next_reply < replies.size() && round_.count < round_.items.size(); ++round_.next_reply) {
+    const reply_view reply = replies[round_.next_reply];
     if (reply.kind() == reply_kind::push) continue;
     const auto [action, op] = line_.take_reply(reply, now);
     switch (action) {
@@ -366,12 +368,15 @@ bool lane::claim_replies(round& some, core::time_point now) {
       case core::line::reply_action::retry:
         break;
       case core::line::reply_action::collect:
-        if (op->waiter) some.items[some.count++] = {op, some.next_reply, false};
+        if (op->waiter) claim(*op, false);
         break;
       case core::line::reply_action::answer:
-        if (op->waiter || op->keeps_orphan) {
-          some.items[some.count++] = {op, some.next_reply, true};
+        if (op->waiter) {
+          claim(*op, true);
           prefetch_waiter(*op);
+        } else if (op->keeps_orphan) {
+          claim(*op, true);
+          ++round_.orphans;
         } else {
           pool_.put(*op);
         }
@@ -381,19 +386,20 @@ bool lane::claim_replies(round& some, core::time_point now) {
   return true;
 }
 
-void lane::put_back(round& some) noexcept {
-  for (const claimed& item : std::span(some.items).first(some.count)) {
+void lane::put_back() noexcept {
+  for (const claimed& item : std::span(round_.items).first(round_.count)) {
     if (item.last) pool_.put(*item.op);
   }
-  some.count = 0;
+  round_.count = 0;
 }
 
 void lane::deliver(const claimed& item, reply_view reply, detail::outbox& away) {
   if (item.last) {
     if (detail::completion* waiter = std::exchange(item.op->waiter, nullptr)) {
       waiter->answer(reply, context(*this, *item.op), away);
-    } else if (on_orphan_) {
-      on_orphan_(item.op->request, reply);
+    } else {
+      if (on_orphan_) on_orphan_(item.op->request, reply);
+      --round_.orphans;
     }
     return;
   }
@@ -694,12 +700,16 @@ std::exception_ptr lane::describe_closed(const core::operation& op) const {
 
 bool lane::is_quiet() {
   const std::lock_guard lock(mutex_);
-  return line_.empty() && (!connection_ || !connection_->replies().has_unfinished());
+  if (!line_.empty()) return false;
+  if (!connection_) return true;
+  // Called by a handler, there may be more in the batch that is being handed over than anybody asked for.
+  const core::reply_batch& replies = connection_->replies();
+  return !replies.has_unfinished() && round_.next_reply == replies.size();
 }
 
 bool lane::expects_orphans() {
   const std::lock_guard lock(mutex_);
-  return line_.expects_elements();
+  return round_.orphans != 0 || line_.expects_elements();
 }
 
 std::int64_t lane::client_id() const noexcept { return connection_ ? connection_->session().client_id : 0; }

@@ -14,6 +14,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -116,11 +117,12 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
     std::size_t reply;
     bool last;
   };
-  // Replies that are being handed over.
+  // The replies that are being handed over.
   struct round {
     std::array<claimed, 16> items;
     std::size_t count = 0;
-    std::size_t next_reply = 0;
+    std::size_t next_reply = 0;  // the first one that nobody has claimed yet
+    std::size_t orphans = 0;     // claimed for nobody, and not given to on_orphan_ yet
   };
 
   struct persistence {
@@ -135,8 +137,8 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   asio::awaitable<std::string> serve();
   void discard_all() noexcept;
   void handle_replies();
-  bool claim_replies(round& some, core::time_point now);
-  void put_back(round& some) noexcept;
+  bool claim_replies(const core::reply_batch& replies);
+  void put_back() noexcept;
   void deliver(const claimed& item, reply_view reply, detail::outbox& away);
   void service() noexcept;
   void post_service();
@@ -181,6 +183,7 @@ class lane final : public detail::cancel_target, public std::enable_shared_from_
   bool doubted_ = false;         // found dead once; bytes may be waiting in the socket
   std::string broken_;           // why the connection must not be used any more
   bool broke_protocol_ = false;  // the last loss was the peer's breach of the protocol
+  round round_;
   std::shared_ptr<asio::cancellation_signal> stop_;
   std::function<void(bool)> on_change_;
   std::function<void(const detail::request&, reply_view)> on_orphan_;

@@ -59,9 +59,7 @@ class same_read : public loop_test {
   void cancel(std::size_t number) { signals[number].emit(asio::cancellation_type::terminal); }
 
   asio::awaitable<void> all_told() {
-    co_await until([this] {
-      return std::ranges::all_of(outcomes, [](const outcome& one) { return one.told > 0; });
-    });
+    co_await until([this] { return std::ranges::all_of(outcomes, [](const outcome& one) { return one.told > 0; }); });
     for (std::size_t i = 0; i < together; ++i) EXPECT_TRUE(outcomes[i].ended_well()) << "operation " << i;
   }
 
@@ -97,7 +95,8 @@ TEST_F(same_read, an_element_whose_pop_another_handler_cancels_is_not_lost) {
     for (std::size_t i = 0; i < together; ++i) co_await redis.add_to_queue("queue", i);
     std::multiset<std::size_t> popped;
     for (std::size_t i = 0; i < together; ++i) {
-      const auto handler = [this, i, &popped](const std::exception_ptr& failure, const std::optional<std::size_t>& element) {
+      const auto handler = [this, i, &popped](const std::exception_ptr& failure,
+                                              const std::optional<std::size_t>& element) {
         outcomes[i].take(failure, !failure && element.has_value());
         if (!failure && element) popped.insert(*element);
         for (std::size_t other = i + 1; i % 10 == 0 && other < together; other += 2) cancel(other);
@@ -113,6 +112,66 @@ TEST_F(same_read, an_element_whose_pop_another_handler_cancels_is_not_lost) {
     });
     while (const auto element = co_await redis.get_from_queue<std::size_t>("queue")) popped.insert(*element);
     for (std::size_t i = 0; i < together; ++i) EXPECT_EQ(popped.count(i), 1u) << "element " << i;
+    co_await redis.disconnect();
+  });
+}
+
+// `disconnect` gives back first what was popped for nobody, also what has been read and was not looked at yet.
+TEST_F(same_read, an_element_for_nobody_is_not_lost_when_a_handler_disconnects) {
+  run([this]() -> asio::awaitable<void> {
+    // The pop is in the first sixteen, and given up before they are read; or behind them, and given up by their
+    // handler.
+    for (const std::size_t behind : {std::size_t{0}, std::size_t{17}}) {
+      client redis(io.get_executor(), settings);
+      co_await redis.connect();
+      co_await redis.add_to_queue("queue", "element");
+      asio::cancellation_signal give_up;
+      outcome pop;
+      std::size_t answered = 0;
+      bool disconnected = false;
+      const auto count = [&](const std::exception_ptr&, const reply&) {
+        if (++answered == 1 && behind != 0) give_up.emit(asio::cancellation_type::terminal);
+        if (answered == behind) redis.disconnect()([&](const std::exception_ptr&) { disconnected = true; });
+      };
+      server.pause();
+      for (std::size_t i = 0; i < behind; ++i) redis.exec("ECHO", "before")(count);
+      if (behind == 0) {
+        redis.exec("ECHO", "before")([&](const std::exception_ptr&, const reply&) {
+          redis.disconnect()([&](const std::exception_ptr&) { disconnected = true; });
+        });
+      }
+      redis.get_from_queue("queue")(asio::bind_cancellation_slot(
+          give_up.slot(), [&](const std::exception_ptr& failure, const auto& got) { pop.take(failure, !!got); }));
+      co_await pause(20ms);
+      if (behind == 0) give_up.emit(asio::cancellation_type::terminal);
+      server.resume();
+      co_await until([&] { return disconnected && pop.told != 0; });
+      EXPECT_TRUE(pop.was_cancelled);
+      EXPECT_EQ(server.command({"LPOP", "queue"}).text, "element");
+    }
+  });
+}
+
+TEST_F(same_read, a_session_that_is_closed_in_the_middle_leaves_the_others_right) {
+  run([this]() -> asio::awaitable<void> {
+    client redis(io.get_executor(), settings);
+    co_await redis.connect();
+    for (int round = 0; round < 5; ++round) {
+      auto held = std::make_unique<session>(co_await redis.lease());
+      std::size_t told = 0;
+      std::size_t wrong = 0;
+      for (std::size_t i = 0; i < together; ++i) {
+        held->exec("ECHO", std::to_string(i))([&, i](const std::exception_ptr& failure, const reply& got) {
+          ++told;
+          if (!failure && got.view().text() != std::to_string(i)) ++wrong;
+          if (i == 20) held.reset();
+        });
+      }
+      co_await until([&] { return told == together; });
+      EXPECT_EQ(wrong, 0u);
+      const session next = co_await redis.lease();
+      EXPECT_EQ(co_await next.exec<std::string>("ECHO", "next"), "next");
+    }
     co_await redis.disconnect();
   });
 }
